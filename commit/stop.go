@@ -1,0 +1,61 @@
+package commit
+
+import (
+	"fmt"
+
+	"github.com/sinker-io/sinker/offsets"
+)
+
+// Reason is why sinker refuses to go on by itself with a table or a partition. docs/operations.md has a section per reason.
+type Reason string
+
+const (
+	CherryPick      Reason = "cherry-pick"    // a snapshot of ours was cherry-picked: its rows are there twice over, its offsets are not
+	UnknownVersion  Reason = "version"        // the state was written by a newer sinker
+	ReplacedTable   Reason = "replaced table" // the branch has no state of ours, but the table has traces of it
+	LineageLost     Reason = "lineage lost"   // expired snapshots hide what is in the table
+	Recreated       Reason = "recreated"      // the table was dropped and created again
+	NewSink         Reason = "new sink"       // another sink id has read the same offsets into this table
+	RolledBack      Reason = "rolled back"    // policy.rollback: stop
+	RejectedCommit  Reason = "rejected"       // the catalog refuses the request, whatever the base
+	CatalogLies     Reason = "catalog lies"   // it said yes, and did not commit
+	BadRecord       Reason = "bad record"     // on_bad_record: stop
+	TooManyBad      Reason = "too many bad records"
+	GapInLog        Reason = "gap"        // retention removed records that were not read
+	LogTruncated    Reason = "truncation" // the log lost records that were read
+	TopicRecreated  Reason = "topic recreated"
+	OtherCluster    Reason = "cluster"            // the state belongs to another Kafka cluster
+	CorruptLog      Reason = "corrupt log"        // a record batch that no client can read
+	Route           Reason = "route"              // two entries of tables claim one topic
+	Incompatible    Reason = "incompatible table" // the table's schema or properties cannot take these rows
+	StateUnreadable Reason = "state unreadable"   // a snapshot of ours whose offsets cannot be read
+)
+
+// Stop is an error that ends work on a table, or on one partition of it, until an operator or the world
+// changes something. It is looked at again from time to time; nothing is lost by waiting.
+type Stop struct {
+	Reason    Reason
+	Table     string
+	Partition *offsets.Partition // nil: the whole table
+	Offset    int64              // meaningful if Partition is set
+	Found     string             // what was found and what it means
+	Do        string             // what the operator can do: a command that resolves it, or a change to make
+	Err       error              // the cause, if there is one
+}
+
+func (s *Stop) Error() string {
+	where := s.Table
+	if s.Partition != nil {
+		where += fmt.Sprintf(" partition %s offset %d", s.Partition, s.Offset)
+	}
+	msg := fmt.Sprintf("STOP(%s) %s: %s", s.Reason, where, s.Found)
+	if s.Err != nil {
+		msg += ": " + s.Err.Error()
+	}
+	if s.Do != "" {
+		msg += ". To go on: " + s.Do
+	}
+	return msg
+}
+
+func (s *Stop) Unwrap() error { return s.Err }

@@ -1,0 +1,44 @@
+package writer
+
+import (
+	"github.com/apache/iceberg-go"
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sinker-io/sinker/budget"
+	"github.com/sinker-io/sinker/decode"
+	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/storage"
+)
+
+// Table is what a batch must know of the table that it is written for, as of one load of its metadata.
+// Files keep this schema and this spec whatever happens to the table meanwhile.
+type Table struct {
+	Name          string // for errors: "shop.orders"
+	UUID          uuid.UUID
+	Location      string // of the table
+	Schema        *iceberg.Schema
+	Spec          iceberg.PartitionSpec
+	FormatVersion int
+	Properties    iceberg.Properties
+	Store         storage.Store
+}
+
+// Config is how batches of one table are written.
+type Config struct {
+	Sink           string // sink id: data file names begin with it
+	Decoder        decode.Decoder
+	Budget         *budget.Budget
+	TargetFileSize int64 // bytes of a finished file; 0: the table's write.target-file-size-bytes, else 128 MiB
+	// OnBad decides the fate of a record that cannot be decoded: nil = counted skip, an error = stop before it. nil OnBad stops.
+	OnBad func(p offsets.Partition, rec *kgo.Record, err *decode.RecordError) error
+}
+
+// Run is a run of one partition's records, as a source delivers it: Range is what it accounts for, Records
+// are the readable ones in it, in order.
+type Run struct {
+	Partition   offsets.Partition
+	Range       offsets.Range
+	LeaderEpoch int32
+	Records     []*kgo.Record
+}
