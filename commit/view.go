@@ -27,6 +27,8 @@ type View struct {
 	LastSequence int64
 	SchemaIDs    []int
 	SpecIDs      []int
+	// Retention is how long the table's snapshots are kept by its own properties (history.expire.max-snapshot-age-ms); 0 if not set.
+	Retention    time.Duration
 	MetadataSize int64  // bytes of metadata.json, 0 if unknown
 	Location     string // of the metadata file, for messages
 	// Handle is the catalog's own: what it needs to build a request on exactly this load.

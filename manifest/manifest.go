@@ -39,7 +39,7 @@ type Manifest struct {
 	SpecID    int // the partition spec that every file was written with
 	Files     []iceberg.DataFile
 	Spans     map[offsets.Partition]Span
-	Born      time.Time // when its first byte was taken, with a monotonic reading
+	Born      time.Time // when its first upload began, with a monotonic reading; zero if it has no files
 	Bytes     int64     // sum of the sizes of Files
 }
 

@@ -1,0 +1,384 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sinker-io/sinker/manifest"
+)
+
+// Rollback is what to do when somebody moved the branch back.
+type Rollback string
+
+const (
+	Replay         Rollback = "replay" // the lineage is the truth: read the records again
+	StopOnRollback Rollback = "stop"
+)
+
+// Committer is the one loop that commits to one table for one sink id. Its methods may be called from several
+// goroutines; they take turns.
+type Committer struct {
+	Table    Table
+	Name     string // of the table, for messages
+	Sink     string
+	Hash     string // of the configuration that shapes rows
+	Rollback Rollback
+	// AllowNewSink lets this sink id claim offsets that another sink id on the table has claimed (policy.new_sink: allow).
+	AllowNewSink bool
+	// Attempted, if set, hears of every request and its outcome (err nil: acknowledged).
+	Attempted func(took time.Duration, err error)
+	// Trouble, if set, hears of every failure that will be tried again.
+	Trouble func(step string, err error, again time.Duration)
+	// Now and Sleep are the clock; nil means the real one. Sleep returns early with ctx's error.
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+
+	turn     sync.Mutex
+	uuid     uuid.UUID // of the table, once seen
+	pending  *pending  // an acknowledged request that no load has shown yet
+	rejected rejection
+	tries    int // consecutive failures, for the back-off
+}
+
+type pending struct {
+	snapshot int64
+	parent   int64
+	sequence int64
+	since    time.Time
+}
+
+type rejection struct {
+	location string
+	times    int
+}
+
+// Receipt is what became of the batches given to Commit. Each of them is in Landed or in Stale.
+type Receipt struct {
+	Landed   []*manifest.Manifest // seen in the table
+	Stale    []*manifest.Manifest // given up: their records must be read again from State
+	Why      string               // of Stale, for people
+	State    State                // as of the last load
+	View     View                 // the load that State was read from
+	Snapshot int64                // that this call added, 0 if none
+	Attempts int
+	Took     time.Duration
+}
+
+// Commit brings the batches, in their order, into the table and returns when each is seen there or is known never to fit. The
+// error is a *Stop, or ctx's: then what became of them is not known, and only the table tells.
+func (c *Committer) Commit(ctx context.Context, batches ...*manifest.Manifest) (Receipt, error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.tries = 0
+	for _, b := range batches {
+		if err := b.Audit(); err != nil {
+			return Receipt{}, fmt.Errorf("commit to %s: %w", c.Name, err)
+		}
+	}
+	r := Receipt{}
+	begin := c.now()
+	for {
+		v, st, err := c.settled(ctx)
+		if err != nil {
+			return r, err
+		}
+		f := Fold(st, Lineage(v), batches)
+		usable, why, err := c.usable(ctx, v, f.Taken)
+		if err != nil {
+			return r, err
+		}
+		if why == "" && len(f.Stale) > 0 {
+			why = staleBecause(st, f.Stale[0])
+		}
+		r.State, r.View, r.Took = st, v, c.now().Sub(begin)
+		if len(usable) == 0 {
+			r.Landed, r.Stale, r.Why = f.Done, append(f.Stale, f.Taken...), why
+			return r, nil
+		}
+		if len(usable) < len(f.Taken) { // those behind an unusable one do not fit either
+			f = Fold(st, Lineage(v), usable)
+		}
+		r.Attempts++
+		id, err := c.send(ctx, v, Change{Sink: c.Sink, Epoch: st.Epoch, Hash: c.Hash, Batches: f.Taken, Ledger: f.Next, Others: CarryOthers(v, c.Sink)})
+		if err != nil {
+			return r, err
+		}
+		if id != 0 {
+			r.Snapshot = id
+		}
+	}
+}
+
+func staleBecause(st State, b *manifest.Manifest) string {
+	if b.Epoch != st.Epoch {
+		return "the table's state was anchored again since the batch began"
+	}
+	for p, s := range b.Spans {
+		if m := st.Ledger.Marks[p]; m.Next != s.From {
+			return fmt.Sprintf("partition %s: the batch begins at %d, the table stands at %d", p, s.From, m.Next)
+		}
+	}
+	return "the table has moved on"
+}
+
+// usable is the longest prefix of batches that may still be named in a request: young enough, of a schema and a spec that the
+// table still has, and with files that are still there if they are not fresh.
+func (c *Committer) usable(ctx context.Context, v View, batches []*manifest.Manifest) ([]*manifest.Manifest, string, error) {
+	for i, b := range batches {
+		age := c.age(b)
+		switch {
+		case age > MaxBatchAge:
+			return batches[:i], fmt.Sprintf("the batch is %s old, older than %s", age.Round(time.Second), MaxBatchAge), nil
+		case !has(v.SchemaIDs, b.SchemaID):
+			return batches[:i], fmt.Sprintf("the table no longer has schema %d", b.SchemaID), nil
+		case !has(v.SpecIDs, b.SpecID):
+			return batches[:i], fmt.Sprintf("the table no longer has partition spec %d", b.SpecID), nil
+		case age > VerifyAge:
+			for {
+				err := c.Table.Verify(ctx, b)
+				if err == nil {
+					break
+				}
+				if errors.Is(err, ErrFilesGone) {
+					return batches[:i], err.Error(), nil
+				}
+				if err := c.pause(ctx, "verify files", err); err != nil {
+					return nil, "", err
+				}
+			}
+		}
+	}
+	return batches, "", nil
+}
+
+// ErrFilesGone is Table.Verify's answer when a file is missing or has another size.
+var ErrFilesGone = errors.New("a staged file is gone")
+
+func has(ids []int, id int) bool {
+	for _, i := range ids {
+		if i == id {
+			return true
+		}
+	}
+	return false
+}
+
+// age of a batch is the larger of what the wall clock and the monotonic clock say: a suspended machine stops only one.
+func (c *Committer) age(b *manifest.Manifest) time.Duration {
+	if b.Born.IsZero() { // nothing was uploaded
+		return 0
+	}
+	now := c.now()
+	return max(now.Sub(b.Born), now.Round(0).Sub(b.Born.Round(0)))
+}
+
+// settled reads the table until its state can be built on: whatever was acknowledged is seen, and a state that is dirty
+// has been anchored again.
+func (c *Committer) settled(ctx context.Context) (View, State, error) {
+	for {
+		v, st, err := c.read(ctx)
+		if err != nil {
+			return v, st, err
+		}
+		if !st.Dirty {
+			return v, st, nil
+		}
+		if c.Rollback == StopOnRollback {
+			return v, st, c.named(stop(v, RolledBack, fmt.Sprintf("the branch was moved back to offsets of snapshot %d, and policy.rollback is stop", st.Holder),
+				"`sinker offsets accept --table TABLE --position start|mirror --reason WHY` (start: read the removed rows again; mirror: leave them out), or policy.rollback: replay"))
+		}
+		if _, err := c.send(ctx, v, c.reanchor(v, st)); err != nil {
+			return v, st, err
+		}
+	}
+}
+
+func (c *Committer) reanchor(v View, st State) Change {
+	return Change{Sink: c.Sink, Epoch: freshEpoch(), Hash: c.Hash, Ledger: st.Ledger, Others: CarryOthers(v, c.Sink)}
+}
+
+func freshEpoch() uint64 { return rand.Uint64()>>1 + 1 }
+
+// read loads the table until it answers and shows what it has acknowledged, and resolves its state. The error is a *Stop, or ctx's.
+func (c *Committer) read(ctx context.Context) (View, State, error) {
+	for {
+		v, err := c.Table.Load(ctx)
+		if err != nil {
+			if err := c.pause(ctx, "load table", err); err != nil {
+				return v, State{}, err
+			}
+			continue
+		}
+		if c.uuid != uuid.Nil && v.TableUUID != c.uuid {
+			return v, State{}, c.named(stop(v, Recreated, fmt.Sprintf("the table's uuid was %s and is now %s: it was dropped and created again", c.uuid, v.TableUUID),
+				"`sinker offsets accept --table TABLE --position start --reason WHY` to fill the new table from `start`, or restore the old one"))
+		}
+		seen, err := c.sees(ctx, &v)
+		if err != nil {
+			return v, State{}, err
+		}
+		if !seen {
+			if err := c.pause(ctx, "load table", errStaleLoad); err != nil {
+				return v, State{}, err
+			}
+			continue
+		}
+		st, v, err := c.resolve(ctx, v)
+		if err != nil {
+			var s *Stop
+			if errors.As(err, &s) {
+				return v, st, c.named(s)
+			}
+			if err := c.pause(ctx, "read older metadata", err); err != nil {
+				return v, st, err
+			}
+			continue
+		}
+		c.uuid = v.TableUUID
+		return v, st, nil
+	}
+}
+
+var errStaleLoad = errors.New("the catalog's answer is older than a commit it has acknowledged")
+
+// resolve calls the rule, and once more with older metadata if it asks for it.
+func (c *Committer) resolve(ctx context.Context, v View) (State, View, error) {
+	st, err := Resolve(v, c.Sink)
+	if !errors.Is(err, ErrNeedHistory) {
+		return st, v, err
+	}
+	v, err = c.Table.History(ctx, v)
+	if err != nil {
+		return State{}, v, err
+	}
+	if st, err = Resolve(v, c.Sink); err == nil {
+		st.Via = FromHistory
+	}
+	return st, v, err
+}
+
+// sees checks the last acknowledged request against this load: nothing is believed before the table shows it.
+func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
+	p := c.pending
+	if p == nil {
+		return true, nil
+	}
+	if v.LastSequence < p.sequence {
+		if c.now().Sub(p.since) > StaleLoads {
+			return false, c.lies(v, fmt.Sprintf("%s after it acknowledged snapshot %d, every load is still older than it", StaleLoads, p.snapshot))
+		}
+		return false, nil
+	}
+	s, listed := v.Snapshots[p.snapshot]
+	if !listed && v.Tags[c.Sink] != p.snapshot && v.Mirrors[c.Sink].Snapshot != p.snapshot {
+		full, err := c.Table.History(ctx, *v)
+		if err != nil {
+			return false, c.pause(ctx, "read older metadata", err)
+		}
+		*v = full
+		if s, listed = v.Snapshots[p.snapshot]; !listed {
+			return false, c.lies(v, fmt.Sprintf("it acknowledged snapshot %d, and no trace of it is in the table", p.snapshot))
+		}
+	}
+	if listed && v.Caps.History && s.Parent != p.parent {
+		return false, c.lies(v, fmt.Sprintf("snapshot %d was to be applied on %d only, and was applied on %d: commits of others may be lost", p.snapshot, p.parent, s.Parent))
+	}
+	c.pending = nil
+	return true, nil
+}
+
+func (c *Committer) lies(v *View, found string) error {
+	c.pending = nil
+	return c.named(stop(*v, CatalogLies, "CRITICAL: "+found, "do not trust this catalog with concurrent writers; run `sinker check --probe`, then restart sinker"))
+}
+
+// send makes one attempt. It returns the snapshot that was acknowledged, or 0; the error is a *Stop or ctx's. Whatever it
+// returns, the caller reads the table again.
+func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) {
+	begin := c.now()
+	id, err := c.Table.Append(ctx, v, ch)
+	if c.Attempted != nil {
+		c.Attempted(c.now().Sub(begin), err)
+	}
+	if err == nil {
+		c.pending = &pending{snapshot: id, parent: v.Head, sequence: v.LastSequence + 1, since: c.now()}
+		c.rejected, c.tries = rejection{}, 0
+		return id, nil
+	}
+	if ctx.Err() != nil {
+		return 0, fmt.Errorf("commit to %s: %w", c.Name, ctx.Err())
+	}
+	if ClassOf(err) == Rejected {
+		if c.rejected.location != v.Location {
+			c.rejected = rejection{location: v.Location}
+		}
+		if c.rejected.times++; c.rejected.times >= 5 {
+			times := c.rejected.times
+			c.rejected = rejection{}
+			s := stop(v, RejectedCommit, fmt.Sprintf("the catalog refused the same change %d times on unchanged metadata", times),
+				"see what the catalog says and mend it; sinker tries again by itself every 30 s")
+			s.Err = err
+			return 0, c.named(s)
+		}
+	}
+	return 0, c.pause(ctx, "commit", err)
+}
+
+// ClassOf finds the class of an error; Unknown if no edge gave it one.
+func ClassOf(err error) Class {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return Unknown
+}
+
+// pause waits after a failure: full jitter below a bound that doubles from 100 ms to 30 s. A conflict is
+// news of progress elsewhere, so its bound grows only to 2 s.
+func (c *Committer) pause(ctx context.Context, step string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", step, c.Name, ctx.Err())
+	}
+	bound := 100 * time.Millisecond << min(c.tries, 9)
+	bound = min(bound, 30*time.Second)
+	if ClassOf(err) == Conflict {
+		bound = min(bound, 2*time.Second)
+	}
+	c.tries++
+	d := rand.N(bound) + time.Millisecond
+	if c.Trouble != nil {
+		c.Trouble(step, err, d)
+	}
+	if c.Sleep != nil {
+		return c.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s %s: %w (last: %w)", step, c.Name, ctx.Err(), err)
+	}
+}
+
+func (c *Committer) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// named puts the table's name into a Stop.
+func (c *Committer) named(s *Stop) *Stop {
+	s.Table = c.Name
+	s.Do = strings.ReplaceAll(s.Do, "TABLE", c.Name)
+	return s
+}
