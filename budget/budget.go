@@ -16,7 +16,12 @@ type Budget struct {
 	peak    int64
 	waiters []*waiter // first come, first served, so that a large taker is not starved
 	short   func()    // told, outside the lock, that somebody waits
+	parent  *Budget   // of a part: what is taken here is taken there too
 }
+
+// Part is a budget within this one: its takers share limit, and whatever they take counts here as well. It keeps
+// one stage of the pipeline from starving the next.
+func (b *Budget) Part(limit int64) *Budget { return &Budget{limit: min(limit, b.limit), parent: b} }
 
 type waiter struct {
 	n     int64
@@ -52,6 +57,17 @@ func (b *Budget) Acquire(ctx context.Context, n int64) error {
 	if n <= 0 {
 		return ctx.Err()
 	}
+	if err := b.acquire(ctx, n); err != nil || b.parent == nil {
+		return err
+	}
+	if err := b.parent.Acquire(ctx, n); err != nil {
+		b.release(n)
+		return err
+	}
+	return nil
+}
+
+func (b *Budget) acquire(ctx context.Context, n int64) error {
 	b.mu.Lock()
 	if len(b.waiters) == 0 && b.fits(n) {
 		b.take(n)
@@ -88,12 +104,24 @@ func (b *Budget) Acquire(ctx context.Context, n int64) error {
 
 // TryAcquire takes n bytes if they are free and nobody waits.
 func (b *Budget) TryAcquire(n int64) bool {
+	n = max(n, 0)
+	if !b.tryAcquire(n) {
+		return false
+	}
+	if b.parent != nil && !b.parent.TryAcquire(n) {
+		b.release(n)
+		return false
+	}
+	return true
+}
+
+func (b *Budget) tryAcquire(n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n > 0 && (len(b.waiters) > 0 || !b.fits(n)) {
 		return false
 	}
-	b.take(max(n, 0))
+	b.take(n)
 	return true
 }
 
@@ -101,8 +129,11 @@ func (b *Budget) TryAcquire(n int64) bool {
 // buffer that doubled). Use it for small corrections only; it is the reason for the margin above the limit.
 func (b *Budget) Force(n int64) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.take(n)
+	b.mu.Unlock()
+	if b.parent != nil {
+		b.parent.Force(n)
+	}
 }
 
 // Release gives n bytes back. Giving back more than was taken is a bug and panics.
@@ -110,6 +141,13 @@ func (b *Budget) Release(n int64) {
 	if n <= 0 {
 		return
 	}
+	b.release(n)
+	if b.parent != nil {
+		b.parent.Release(n)
+	}
+}
+
+func (b *Budget) release(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
