@@ -31,7 +31,11 @@ func (l *Clients) S3(ctx context.Context, c S3Config) (*S3, error) {
 			if l.pools == nil {
 				l.pools = map[string]*http.Client{}
 			}
-			l.pools[c.Proxy] = NewClient(c.Proxy)
+			pool, err := NewClient(c.Proxy)
+			if err != nil {
+				return nil, err
+			}
+			l.pools[c.Proxy] = pool
 		}
 		c.Client = l.pools[c.Proxy]
 	}

@@ -86,6 +86,9 @@ func (e *Error) hint() string {
 	case "RequestTimeTooSkewed":
 		return "set the clock of this machine"
 	}
+	if v := new(vendorError); errors.As(e.cause, &v) {
+		return "the catalog should give them"
+	}
 	if keys := new(credentialsError); errors.As(e.cause, &keys) {
 		return "set s3.access_key and s3.secret_key, or give this process an AWS profile, environment or role"
 	}
@@ -190,5 +193,16 @@ func (s *stalled) Error() string { return "no answer within " + s.after.Round(ti
 // credentialsError is a call that was never sent, for want of credentials.
 type credentialsError struct{ cause error }
 
-func (e *credentialsError) Error() string { return "no credentials: " + plain(e.cause) }
+func (e *credentialsError) Error() string {
+	if v := new(vendorError); errors.As(e.cause, &v) {
+		return "no credentials: " + v.Error()
+	}
+	return "no credentials: " + plain(e.cause)
+}
 func (e *credentialsError) Unwrap() error { return e.cause }
+
+// vendorError is what S3Config.Credentials returned.
+type vendorError struct{ cause error }
+
+func (e *vendorError) Error() string { return e.cause.Error() }
+func (e *vendorError) Unwrap() error { return e.cause }

@@ -14,26 +14,51 @@ func Open(c Config) (*Router, error) {
 	if err := c.S3.validate(); err != nil {
 		return nil, err
 	}
-	var once sync.Mutex
-	var made *S3
-	return &Router{Files: NewFiles(), S3: func(ctx context.Context, bucket string) (Store, error) {
-		once.Lock()
-		defer once.Unlock()
-		if made == nil {
-			s, err := NewS3(context.WithoutCancel(ctx), c.S3)
-			if err != nil {
-				return nil, err
-			}
-			made = s
+	l := &lazyS3{config: c.S3}
+	return &Router{Files: NewFiles(), S3: func(ctx context.Context, _ string) (Store, error) { return l.get(ctx) }, close: l.close}, nil
+}
+
+// lazyS3 is the client that the first S3 location makes. A failure to make it is not remembered.
+type lazyS3 struct {
+	config S3Config
+	mu     sync.Mutex
+	made   *S3
+}
+
+func (l *lazyS3) get(ctx context.Context) (Store, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made == nil {
+		s, err := NewS3(ctx, l.config)
+		if err != nil {
+			return nil, err
 		}
-		return made, nil
-	}}, nil
+		l.made = s
+	}
+	return l.made, nil
+}
+
+func (l *lazyS3) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made != nil {
+		l.made.Close()
+	}
 }
 
 // Router is a Store that hands each location to the store of its scheme.
 type Router struct {
 	Files Store
 	S3    func(ctx context.Context, bucket string) (Store, error) // the store of a bucket: the same one each time
+
+	close func()
+}
+
+// Close drops idle connections of a router that Open made.
+func (r *Router) Close() {
+	if r.close != nil {
+		r.close()
+	}
 }
 
 func (r *Router) route(ctx context.Context, location string) (Store, error) {

@@ -3,6 +3,8 @@ package storage
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -63,6 +65,7 @@ type S3 struct {
 	attempts, parallel int
 	partSize           int64
 	pause              time.Duration // before the second attempt, at most; doubles
+	patience           time.Duration // with one attempt, beside the time that its bytes may take
 
 	noConditions atomic.Bool // the store does not know If-None-Match
 }
@@ -73,7 +76,7 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("s3 configuration: %w", err)
 	}
-	s := &S3{http: c.Client, free: newFreeBlocks(32), log: c.Log, attempts: c.Attempts, parallel: c.Parallel, partSize: c.PartSize, pause: 100 * time.Millisecond}
+	s := &S3{http: c.Client, free: newFreeBlocks(32), log: c.Log, attempts: c.Attempts, parallel: c.Parallel, partSize: c.PartSize, pause: 100 * time.Millisecond, patience: attemptTime}
 	if s.attempts <= 0 {
 		s.attempts = 8
 	}
@@ -87,7 +90,10 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.http == nil {
-		s.http = NewClient(c.Proxy)
+		var err error
+		if s.http, err = NewClient(c.Proxy); err != nil {
+			return nil, fmt.Errorf("s3 configuration: %w", err)
+		}
 	}
 	region := c.Region
 	if region == "" && c.Endpoint != "" {
@@ -101,7 +107,7 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 		if region != "" {
 			opts = append(opts, config.WithRegion(region))
 		}
-		if settings, err = config.LoadDefaultConfig(ctx, append(opts, config.WithHTTPClient(s.http))...); err != nil {
+		if settings, err = config.LoadDefaultConfig(ctx, opts...); err != nil {
 			return nil, fmt.Errorf("s3 configuration: the AWS defaults: %w", err)
 		}
 		if settings.Region == "" {
@@ -159,8 +165,23 @@ func (c S3Config) validate() error {
 }
 
 // NewClient makes a pool of connections that several stores can share. proxy is a URL; empty means the
-// environment's.
-func NewClient(proxy string) *http.Client {
+// environment's. As with AWS's own tools, AWS_CA_BUNDLE names a file of further roots to trust.
+func NewClient(proxy string) (*http.Client, error) {
+	var trust *tls.Config
+	if file := os.Getenv("AWS_CA_BUNDLE"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
+		}
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("AWS_CA_BUNDLE: no certificate in %s", file)
+		}
+		trust = &tls.Config{RootCAs: roots}
+	}
 	via := http.ProxyFromEnvironment
 	if u, err := url.Parse(proxy); err == nil && proxy != "" {
 		via = http.ProxyURL(u)
@@ -168,12 +189,12 @@ func NewClient(proxy string) *http.Client {
 	dial := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy: via, DialContext: dial.DialContext, TLSHandshakeTimeout: 10 * time.Second,
+			Proxy: via, TLSClientConfig: trust, DialContext: dial.DialContext, TLSHandshakeTimeout: 10 * time.Second,
 			MaxIdleConns: 128, MaxIdleConnsPerHost: 64, IdleConnTimeout: 60 * time.Second, ForceAttemptHTTP2: true,
 			WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	}, nil
 }
 
 // Close drops idle connections. Calls under way go on.

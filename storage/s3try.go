@@ -31,7 +31,7 @@ const (
 // try makes attempts of one request, within ctx and at most s.attempts, with full jitter between them. size
 // is how many bytes an attempt may carry. call must be repeatable.
 func (s *S3) try(ctx context.Context, op string, at place, size int64, call func(ctx context.Context) error) (effort, error) {
-	limit := attemptTime + time.Duration(size/slowest)*time.Second
+	limit := s.patience + time.Duration(size/slowest)*time.Second
 	var e effort
 	for {
 		e.attempts++
@@ -143,10 +143,10 @@ func newKeyring(c S3Config) *keyring {
 	ask := aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 		k, err := c.Credentials(ctx)
 		if err != nil {
-			return aws.Credentials{}, err
+			return aws.Credentials{}, &vendorError{err}
 		}
 		if k.AccessKey == "" || k.SecretKey == "" {
-			return aws.Credentials{}, errors.New("the catalog gave none")
+			return aws.Credentials{}, &vendorError{errors.New("the answer holds none")}
 		}
 		if !k.Expires.IsZero() { // renew early, but not over and over where they live only minutes
 			k.Expires = k.Expires.Add(-min(renewEarly, max(0, time.Until(k.Expires)/4)))
