@@ -1,0 +1,134 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	icetable "github.com/apache/iceberg-go/table"
+
+	"github.com/sinker-io/sinker/commit"
+)
+
+// Retain bounds the past that a commit leaves behind: the oldest snapshots of the branch that go beyond any of the bounds are
+// removed in the same request. A bound of 0 is none. Whatever the bounds, these are kept: the branch's head, what any
+// reference points to, what another branch is made of, and what is younger than an hour; and the past is only ever cut below a
+// snapshot that holds the state of every sink id of the table, so that from each snapshot that remains, a rolled-back branch
+// included, every state can still be told. Only the listing in the metadata goes; no file is deleted.
+type Retain struct {
+	Age       time.Duration
+	Snapshots int
+	Bytes     int64 // of the snapshots' listing in the metadata
+}
+
+// youngest is the age below which no snapshot is ever removed.
+const youngest = time.Hour
+
+// expired is the snapshots to remove when one more is added on the branch.
+func (t *Table) expired(l *loaded) []int64 {
+	head := l.head(t.branch)
+	if t.Retain == (Retain{}) || head == nil {
+		return nil
+	}
+	line := l.lineage(*head)
+	past := t.states(line)
+	known := map[string]bool{t.sink: true}
+	for _, s := range past {
+		for _, sink := range holds(s) {
+			known[sink] = true
+		}
+	}
+	now := t.now()
+	over, bytes := false, int64(0)
+	cut := -1
+	for i, s := range line {
+		age := now.Sub(time.UnixMilli(s.TimestampMs))
+		bytes += listingSize(s)
+		over = over || (t.Retain.Age > 0 && age > t.Retain.Age) || (t.Retain.Snapshots > 0 && i+2 > t.Retain.Snapshots) || (t.Retain.Bytes > 0 && bytes > t.Retain.Bytes)
+		if i > 0 && over && age > youngest && holdsAll(past[i-1], known) {
+			cut = i
+			break
+		}
+	}
+	if cut < 0 {
+		return nil
+	}
+	kept := map[int64]bool{}
+	for name, ref := range l.refs {
+		kept[ref.SnapshotID] = true
+		if ref.SnapshotRefType == icetable.BranchRef && name != t.branch {
+			for _, s := range l.lineage(ref.SnapshotID) {
+				kept[s.SnapshotID] = true
+			}
+		}
+	}
+	var gone []int64
+	for _, s := range line[cut:] {
+		if !kept[s.SnapshotID] && now.Sub(time.UnixMilli(s.TimestampMs)) > youngest {
+			gone = append(gone, s.SnapshotID)
+		}
+	}
+	return gone
+}
+
+// states is what the snapshots hold, in the order given.
+func (t *Table) states(line []icetable.Snapshot) []commit.Snapshot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make([]commit.Snapshot, len(line))
+	for i, s := range line {
+		d, ok := t.decoded[s.SnapshotID]
+		if !ok {
+			d = decodeSnapshot(s)
+		}
+		out[i] = d
+	}
+	return out
+}
+
+// holds is the sink ids whose state a snapshot holds.
+func holds(s commit.Snapshot) []string {
+	out := slices.Collect(maps.Keys(s.Others))
+	if s.Sink != "" {
+		out = append(out, s.Sink)
+	}
+	return out
+}
+
+func holdsAll(s commit.Snapshot, sinks map[string]bool) bool {
+	for sink := range sinks {
+		_, carried := s.Others[sink]
+		if !carried && (s.Sink != sink || s.Ledger == nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// lineage is the listed snapshots from id to the root, or to where the listing breaks off.
+func (l *loaded) lineage(id int64) []icetable.Snapshot {
+	var out []icetable.Snapshot
+	for range l.snaps { // no longer than there are snapshots, should the parents form a circle
+		s, ok := l.snaps[id]
+		if !ok {
+			break
+		}
+		out = append(out, s)
+		if s.ParentSnapshotID == nil {
+			break
+		}
+		id = *s.ParentSnapshotID
+	}
+	return out
+}
+
+// listingSize is about how many bytes a snapshot takes in the metadata.
+func listingSize(s icetable.Snapshot) int64 {
+	n := int64(200 + len(s.ManifestList))
+	if s.Summary != nil {
+		for k, v := range s.Summary.Properties {
+			n += int64(len(k) + len(v) + 6)
+		}
+	}
+	return n
+}
