@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
-	_ "time/tzdata" // zones are known on machines without a time zone database
 )
 
 func (r *reader) checkTables(c *Config) {
@@ -105,12 +103,6 @@ func (r *reader) checkColumns(path string, t *Table) {
 		p := path + ".columns." + name
 		if col.Unit == "" && col.Zone == "" && r.valid(p+".unit") && r.valid(p) && r.valid(p+".zone") {
 			r.say(p, "says nothing", "unit, zone or both", "take it away")
-		}
-		if col.Zone != "" {
-			if _, err := time.LoadLocation(col.Zone); err != nil || col.Zone == "Local" {
-				guess := nearest(col.Zone, []string{"UTC"}, map[string]string{"Z": "UTC", "GMT+0": "UTC", "utc+0": "UTC", "+00:00": "UTC"})
-				r.say(p+".zone", fmt.Sprintf("%q is not a time zone", col.Zone), "UTC, or a name such as Europe/Berlin", didYouMean(guess))
-			}
 		}
 		r.checkColumnKnown(p, name, t)
 	}

@@ -175,7 +175,7 @@ var faultCases = []faultCase{
 	{"kafka column unknown", "    format: json", "    format: json\n    kafka_columns: [_kafka_offset]", 11, "is not known here", "did you mean offset?"},
 	{"kafka column twice", "    format: json", "    format: json\n    kafka_columns: [key, key]", 11, "listed twice", ""},
 	{"unit unknown", "    format: json", "    format: json\n    columns: {at: {unit: millis}}", 11, "is not known here", "did you mean ms?"},
-	{"zone unknown", "    format: json", "    format: json\n    columns: {at: {zone: Mars/Base}}", 11, "not a time zone", ""},
+	{"zone unknown", "    format: json", "    format: json\n    columns: {at: {zone: Europe/Berlin}}", 11, "is not known here; want UTC", ""},
 	{"column says nothing", "    format: json", "    format: json\n    columns: {at: {}}", 11, "says nothing", ""},
 	{"branch with a space", "    format: json", "    format: json\n    branch: my branch", 11, "not a branch name", "main"},
 
@@ -214,4 +214,52 @@ func checkFaultCase(t *testing.T, c faultCase) {
 		}
 	}
 	t.Errorf("want a fault in line %d with %q and the hint %q, got:\n%v", c.line, c.words, c.hint, err)
+}
+
+// declare is the sound file with a table to be made.
+func declare(create string) string {
+	return strings.Replace(sound, "    format: json\n", "    format: json\n    create:\n"+create, 1)
+}
+
+func TestParse_EachFaultOfATableToBeMade(t *testing.T) {
+	for _, c := range []faultCase{
+		{"type unknown", "*", declare("      columns:\n        - {name: id, type: lnog}\n"), 13, "lnog", "long"},
+		{"type of SQL", "*", declare("      columns:\n        - {name: id, type: bigint}\n"), 13, "bigint", "long"},
+		{"decimal without scale", "*", declare("      columns:\n        - {name: id, type: decimal(12)}\n"), 13, "decimal", ""},
+		{"list without element", "*", declare("      columns:\n        - {name: id, type: long}\n        - {name: tags, type: list}\n"), 14, "list", ""},
+		{"no columns", "*", declare("      columns: []\n"), 12, "empty list", ""},
+		{"no type", "*", declare("      columns:\n        - {name: id}\n"), 13, "has no key type", ""},
+		{"column twice", "*", declare("      columns:\n        - {name: id, type: long}\n        - {name: id, type: string}\n"), 14, "declared twice", ""},
+		{"column twice but for case", "*", declare("      columns:\n        - {name: id, type: long}\n        - {name: ID, type: string}\n"), 14, "case only", ""},
+		{"reserved column", "*", declare("      columns:\n        - {name: _file, type: long}\n"), 13, "_file", ""},
+		{"transform unknown", "*", declare("      columns:\n        - {name: at, type: date}\n      partition_by: [daily(at)]\n"), 14, "daily", "day"},
+		{"partition by a column that is not there", "*", declare("      columns:\n        - {name: at, type: date}\n      partition_by: [day(art)]\n"), 14, "art", ""},
+		{"hour of a date", "*", declare("      columns:\n        - {name: at, type: date}\n      partition_by: [hour(at)]\n"), 14, "hour", ""},
+		{"bucket without number", "*", declare("      columns:\n        - {name: at, type: date}\n      partition_by: [bucket(at)]\n"), 14, "bucket", ""},
+		{"format version 1", "*", declare("      columns:\n        - {name: at, type: date}\n      properties: {format-version: \"1\"}\n"), 14, "format version 2 and 3", ""},
+		{"property as a number", "*", declare("      columns:\n        - {name: at, type: date}\n      properties: {format-version: 3}\n"), 14, "is a number to YAML", `"3"`},
+		{"unit of a text", "*", declare("      columns:\n        - {name: at, type: string}\n    columns: {at: {unit: ms}}\n"), 14, "which has no unit", ""},
+		{"options of a column that is not made", "*", declare("      columns:\n        - {name: at, type: date}\n    columns: {att: {unit: days}}\n"), 14, "no such column", "did you mean at?"},
+	} {
+		t.Run(c.name, func(t *testing.T) { checkFaultCase(t, c) })
+	}
+}
+
+func TestParse_TellsAllFaultsAtOnceInTheOrderOfTheFile(t *testing.T) {
+	_, err := parse(`sink: My Sink
+kafka: {brokers: [nowhere], refresh: 10}
+catalog: {type: rset, uri: http://h}
+tables:
+  - {topics: orders, table: orders, format: avro, colour: red}
+memory: lots
+`)
+	faults, ok := err.(Faults)
+	if !ok || len(faults) != 9 {
+		t.Fatalf("want 9 faults, got %d:\n%v", len(faults), err)
+	}
+	for i := 1; i < len(faults); i++ {
+		if faults[i].Line < faults[i-1].Line {
+			t.Errorf("fault %d stands before fault %d:\n%v", i, i-1, err)
+		}
+	}
 }

@@ -66,7 +66,7 @@ func (r *reader) scalar(node ast.Node, path, rule string, p position, kind strin
 
 // isSecret tells whether values of the key must not be quoted.
 func isSecret(rule string) bool {
-	for _, part := range []string{"password", "secret", "properties", "uri", "token"} {
+	for _, part := range []string{"password", "secret", "token", "catalog.properties", "catalog.uri"} {
 		if strings.Contains(rule, part) {
 			return true
 		}
@@ -98,19 +98,19 @@ func (r *reader) allowed(s, rule string) *complaint {
 
 // wordsFor are values of other tools, by what they mean here.
 var wordsFor = map[string]map[string]string{
-	"kafka.sasl.mechanism":     {"scram": "SCRAM-SHA-512", "scram512": "SCRAM-SHA-512", "scram256": "SCRAM-SHA-256", "oauth": "OAUTHBEARER", "oauth2": "OAUTHBEARER", "sha512": "SCRAM-SHA-512", "sha256": "SCRAM-SHA-256"},
-	"catalog.type":             {"sqlite": "sql", "jdbc": "sql", "postgres": "sql", "postgresql": "sql", "nessie": "rest", "polaris": "rest", "glue": "rest", "http": "rest"},
-	"tables[].format":          {"bytes": "raw", "binary": "raw", "jsonl": "json", "schemaregistry": "json"},
-	"tables[].on_bad_record":   {"fail": "stop", "error": "stop", "ignore": "skip", "drop": "skip", "dlq": "dead_letter"},
-	"tables[].columns.*.unit":  {"seconds": "s", "second": "s", "sec": "s", "millis": "ms", "milliseconds": "ms", "micros": "us", "microseconds": "us", "nanos": "ns", "nanoseconds": "ns", "day": "days", "d": "days", "µs": "us"},
-	"tables[].kafka_columns":   {"ts": "timestamp", "time": "timestamp", "header": "headers", "_kafka_offset": "offset", "_kafka_topic": "topic", "_kafka_partition": "partition", "_kafka_timestamp": "timestamp", "_kafka_key": "key", "_kafka_headers": "headers"},
-	"delivery":                 {"eos": "exactly_once", "exactly": "exactly_once"},
-	"policy.rollback":          {"rewind": "replay", "continue": "replay"},
-	"policy.gap":               {"skip": "continue", "ignore": "continue"},
-	"policy.truncation":        {"continue": "rewind", "replay": "rewind"},
-	"policy.topic_recreated":   {"allow": "continue", "replay": "continue"},
-	"policy.new_sink":          {"continue": "allow"},
-	"tables[].create.columns.": {},
+	"kafka.sasl.mechanism":    {"scram": "SCRAM-SHA-512", "scram512": "SCRAM-SHA-512", "scram256": "SCRAM-SHA-256", "oauth": "OAUTHBEARER", "oauth2": "OAUTHBEARER", "sha512": "SCRAM-SHA-512", "sha256": "SCRAM-SHA-256"},
+	"catalog.type":            {"sqlite": "sql", "jdbc": "sql", "postgres": "sql", "postgresql": "sql", "nessie": "rest", "polaris": "rest", "glue": "rest", "http": "rest"},
+	"tables[].format":         {"bytes": "raw", "binary": "raw", "jsonl": "json", "schemaregistry": "json"},
+	"tables[].on_bad_record":  {"fail": "stop", "error": "stop", "ignore": "skip", "drop": "skip", "dlq": "dead_letter"},
+	"tables[].columns.*.unit": {"seconds": "s", "second": "s", "sec": "s", "millis": "ms", "milliseconds": "ms", "micros": "us", "microseconds": "us", "nanos": "ns", "nanoseconds": "ns", "day": "days", "d": "days", "µs": "us"},
+	"tables[].kafka_columns":  {"ts": "timestamp", "time": "timestamp", "header": "headers", "_kafka_offset": "offset", "_kafka_topic": "topic", "_kafka_partition": "partition", "_kafka_timestamp": "timestamp", "_kafka_key": "key", "_kafka_headers": "headers"},
+	"delivery":                {"eos": "exactly_once", "exactly": "exactly_once"},
+	"policy.rollback":         {"rewind": "replay", "continue": "replay"},
+	"policy.gap":              {"skip": "continue", "ignore": "continue"},
+	"policy.truncation":       {"continue": "rewind", "replay": "rewind"},
+	"policy.topic_recreated":  {"allow": "continue", "replay": "continue"},
+	"policy.new_sink":         {"continue": "allow"},
+	"tables[].columns.*.zone": {"Z": "UTC", "GMT": "UTC", "+00:00": "UTC", "Etc/UTC": "UTC"},
 }
 
 // inRange complains of a value beyond the bounds of the key.
