@@ -1,0 +1,94 @@
+# What a developer types. `make test` is the command in README.md and the one that CI runs; everything it needs beyond
+# Go, a C compiler (for the race detector), Java 17, Maven, Python 3.11 and apt it fetches itself, pinned, into one folder.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Where downloads are kept: the folder that package testenv/tools uses too.
+TOOLS := $(or $(SINKER_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sinker-tools)
+LOGS := .cache/test
+
+LINT_VERSION := 2.15.0
+LINT := $(TOOLS)/bin/golangci-lint-$(LINT_VERSION)
+
+# A tag if there is one, else the commit. Where there is no git (a tarball, an image), say VERSION=….
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitID=$(COMMIT)
+
+# Rooms whose tests start processes, open many ports or load the machine: one package at a time. The others run two at a
+# time, with the race detector.
+HEAVY := ./testenv/... ./cmd/...
+heavy = $$(go list $(HEAVY))
+light = $$(comm -23 <(go list ./... | sort) <(go list $(HEAVY) | sort))
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## bin/sinker: one static binary, no C
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/sinker ./cmd/sinker
+	@bin/sinker version
+
+.PHONY: quick
+quick: ## the inner loop: vet and the light rooms' tests, unchanged ones from the cache
+	go vet ./...
+	go test -p 2 $(light)
+
+.PHONY: test
+test: needs ## everything CI runs: lint, race, real servers, docs; 45 minutes with nothing cached on two cores
+	@rm -rf $(LOGS) && mkdir -p $(LOGS)
+	@$(MAKE) --no-print-directory -j2 lint fetch
+	@$(MAKE) --no-print-directory race
+	@$(MAKE) --no-print-directory whole
+	@.ci/count $(LOGS)/*.log
+
+.PHONY: race
+race: ## the light rooms under the race detector
+	@mkdir -p $(LOGS)
+	go test -v -race -p 2 -timeout 20m $(light) 2>&1 | tee $(LOGS)/race.log
+
+.PHONY: whole
+whole: ## the heavy rooms: servers, processes, kills; one package at a time
+	@mkdir -p $(LOGS)
+	go build ./...
+	go test -v -p 1 -count=1 -timeout 60m $(heavy) 2>&1 | tee $(LOGS)/whole.log
+
+.PHONY: lint
+lint: $(LINT) ## gofmt, vet, tidiness of go.mod, and the rules of .golangci.yml
+	@out=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+	go vet ./...
+	go mod tidy -diff
+	$(LINT) run ./...
+
+$(LINT):
+	@mkdir -p $(@D)
+	GOBIN=$(TOOLS)/bin/new go install -p 2 github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION)
+	mv $(TOOLS)/bin/new/golangci-lint $@
+
+.PHONY: fetch
+fetch: ## brokers, catalogs, stores and readers for the real world, pinned, once
+	go run ./testenv/tools/fetch
+
+.PHONY: proof
+proof: needs ## the long runs, for hours; stops and goes on where it was; .cache/proof holds the logs
+	.ci/proof
+
+.PHONY: bench
+bench: ## speed of decoding, encoding and of the whole, one line each
+	go test -run '^$$' -bench . -benchmem -benchtime 2s $(light)
+
+.PHONY: docs
+docs: ## make again what is generated from the code
+	go test -count=1 ./config -run Docs -update
+
+.PHONY: needs
+needs:
+	@.ci/needs
+
+.PHONY: clean
+clean: ## what was built and logged here; downloads stay
+	rm -rf bin .cache
