@@ -1,0 +1,231 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/source"
+	"github.com/sinker-io/sinker/writer"
+)
+
+// started is the outcome of one start: from the table's state to positions for some of the lane's partitions.
+type started struct {
+	asked     map[offsets.Partition]*part
+	table     Table
+	committer *commit.Committer
+	st        commit.State
+	v         commit.View
+	stops     map[offsets.Partition]*commit.Stop // those that may not start
+	step      string
+	err       error // a *commit.Stop of the table, or something to try again
+}
+
+// startWanted tells whether some partition waits for its position.
+func (l *lane) startWanted() bool {
+	if l.starting || l.stopping || (l.fresh && len(l.flushes) > 0) {
+		return false
+	}
+	return len(l.startable()) > 0
+}
+
+// startable are the partitions that are not started, and not stopped unless it is time to look again.
+func (l *lane) startable() map[offsets.Partition]*part {
+	again := !l.recheck.IsZero() && !time.Now().Before(l.recheck)
+	out := map[offsets.Partition]*part{}
+	if l.stop() != nil && !again {
+		return out
+	}
+	for id, p := range l.parts {
+		if !p.started && (p.stop == nil || again) && l.misroutes[id.Topic] == nil {
+			out[id] = p
+		}
+	}
+	return out
+}
+
+func (l *lane) startDue(ctx context.Context) {
+	if !l.startWanted() || time.Now().Before(l.notBefore) {
+		return
+	}
+	asked := l.startable()
+	l.starting, l.recheck = true, time.Time{}
+	l.view.starting()
+	table, committer := l.table, l.committer
+	if s := l.stop(); s != nil && s.Reason == commit.Recreated && committer != nil {
+		committer.Forget()
+	}
+	known := l.uuid
+	l.wg.Add(1)
+	go func() {
+		defer l.wg.Done()
+		l.in.put(l.start(ctx, asked, table, committer, known))
+	}()
+}
+
+// start reads where the table stands, anchors what it does not know yet, and checks the log against it.
+func (l *lane) start(ctx context.Context, asked map[offsets.Partition]*part, table Table, c *commit.Committer, known uuid.UUID) started {
+	r := started{asked: asked, table: table, committer: c, stops: map[offsets.Partition]*commit.Stop{}}
+	fail := func(step string, err error) started { r.step, r.err = step, err; return r }
+	var err error
+	if r.table == nil {
+		if r.table, err = l.entry.Open(ctx, l.name); err != nil {
+			return fail("open table", err)
+		}
+		r.committer = l.newCommitter(r.table)
+	}
+	if r.st, r.v, err = r.committer.State(ctx); err != nil {
+		return fail("read state", err)
+	}
+	if r.st.Empty && known != uuid.Nil && known != r.v.TableUUID {
+		return fail("read state", l.recreated(known, r.v.TableUUID))
+	}
+	if err := l.anchor(ctx, &r); err != nil {
+		return fail("anchor", err)
+	}
+	if err := l.inspect(ctx, &r); err != nil {
+		return fail("check the log", err)
+	}
+	return r
+}
+
+func (l *lane) newCommitter(t Table) *commit.Committer {
+	p := l.s.cfg.Policy
+	return &commit.Committer{
+		Table: t, Name: l.name, Sink: l.s.cfg.Sink, Hash: l.entry.Hash, Rollback: p.Rollback, AllowNewSink: p.AllowNewSink,
+		Attempted: func(took time.Duration, err error) {
+			class := "ok"
+			if err != nil {
+				class = commit.ClassOf(err).String()
+			} else {
+				l.view.fine()
+			}
+			if told := l.s.cfg.Events.Attempt; told != nil {
+				told(AttemptInfo{Table: l.name, Class: class, Took: took, Err: err})
+			}
+		},
+		Trouble: func(step string, err error, again time.Duration) {
+			if commit.ClassOf(err) != commit.Conflict {
+				l.view.trouble(step, err)
+			}
+			if told := l.s.cfg.Events.Trouble; told != nil {
+				told(TroubleInfo{Table: l.name, Step: step, Err: err, Again: again})
+			}
+		},
+	}
+}
+
+// began puts the outcome of a start into force.
+func (l *lane) began(r started) {
+	l.starting = false
+	if r.table != nil {
+		l.table, l.committer = r.table, r.committer
+	}
+	if r.v.TableUUID != uuid.Nil && !r.st.Empty {
+		l.uuid = r.v.TableUUID
+	}
+	var s *commit.Stop
+	switch {
+	case errors.As(r.err, &s):
+		l.stopTable(s)
+		return
+	case r.err != nil:
+		l.again(r.step, r.err)
+		return
+	}
+	if err := l.describe(r.v); err != nil {
+		l.stopTable(l.incompatible(err))
+		return
+	}
+	if !l.fresh && r.st.Epoch != l.epoch { // the others hold batches of an epoch that is over
+		l.epoch = r.st.Epoch
+		l.again("", nil)
+		return
+	}
+	l.epoch, l.fresh = r.st.Epoch, false
+	l.view.running(l.resumed())
+	l.setStop(nil)
+	l.place(r)
+}
+
+// place starts the partitions that are still ours at the table's positions.
+func (l *lane) place(r started) {
+	starts, at := map[offsets.Partition]source.Start{}, offsets.Position{}
+	for id, p := range r.asked {
+		if l.parts[id] != p {
+			continue // left us meanwhile
+		}
+		if s := r.stops[id]; s != nil {
+			l.stopPart(id, p, s)
+			continue
+		}
+		m, known := r.st.Ledger.Marks[id]
+		if !known { // its topic appeared between two looks at the cluster
+			continue
+		}
+		start := source.Start{Offset: m.Next, LeaderEpoch: m.LeaderEpoch}
+		if p.next > m.Next { // stopped while batches of ours, still under way, hold more than the table
+			start = source.Start{Offset: p.next, LeaderEpoch: offsets.NoEpoch}
+		}
+		p.started, p.next, p.committed = true, start.Offset, m.Next
+		starts[id], at[id] = start, start.Offset
+	}
+	if l.open != nil {
+		l.open.Include(at)
+	}
+	if len(starts) == 0 {
+		return
+	}
+	if l.paused { // resume starts them with the others
+		return
+	}
+	l.s.cfg.Source.StartAt(starts)
+	call(l.s.cfg.Events.Positioned, l.name, at)
+}
+
+// describe takes over the table's schema and spec for the batches to come.
+func (l *lane) describe(v commit.View) error {
+	desc, err := l.table.Describe(v)
+	if err != nil {
+		return err
+	}
+	if l.decoder == nil || l.desc.Schema == nil || !l.desc.Schema.Equals(desc.Schema) || l.desc.Schema.ID != desc.Schema.ID {
+		d, err := l.entry.Decoder(desc.Schema)
+		if err != nil {
+			return err
+		}
+		l.decoder = d
+	}
+	l.desc = desc
+	return nil
+}
+
+func (l *lane) writerConfig() writer.Config {
+	return writer.Config{Sink: l.s.cfg.Sink, Decoder: l.decoder, Budget: l.s.cfg.Budget, TargetFileSize: l.s.cfg.TargetFileSize,
+		OnBad: l.onBad, OnSkip: l.onSkip}
+}
+
+// stop is the table's own.
+func (l *lane) stop() *commit.Stop { return l.view.stopped() }
+
+func (l *lane) setStop(s *commit.Stop) { l.view.setStop(s) }
+
+func (l *lane) incompatible(err error) *commit.Stop {
+	var s *commit.Stop
+	if errors.As(err, &s) {
+		return s
+	}
+	return &commit.Stop{Reason: commit.Incompatible, Table: l.name, Found: "rows cannot be written to this table", Err: err,
+		Do: "change the table or the configuration; sinker looks again every 30 s"}
+}
+
+func (l *lane) recreated(was, is any) *commit.Stop {
+	return &commit.Stop{Reason: commit.Recreated, Table: l.name,
+		Found: fmt.Sprintf("the table is new (uuid %v), and this sink has filled another one of the same name (uuid %v): it was dropped and created again", is, was),
+		Do:    fmt.Sprintf("`sinker offsets accept --table %s --position start --reason WHY` fills the new table from `start`; or restore the old table", l.name)}
+}

@@ -1,0 +1,100 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/decode"
+	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/source"
+)
+
+// stopTable gives up what the lane holds and waits for an operator, or for the world to change.
+func (l *lane) stopTable(s *commit.Stop) {
+	news := l.stop() == nil || l.stop().Reason != s.Reason
+	l.again("", nil)
+	l.setStop(s)
+	l.lookAgain(s)
+	if told := l.s.cfg.Events.Stopped; told != nil && news {
+		told(StopInfo{Table: l.name, Stop: s})
+	}
+}
+
+// lookAgain sets the time of the next look, but for what only a restart may end.
+func (l *lane) lookAgain(s *commit.Stop) {
+	if s.Reason != commit.CatalogLies {
+		l.recheck = time.Now().Add(RecheckEvery)
+	}
+}
+
+// stopPart stops one partition; the others go on.
+func (l *lane) stopPart(id offsets.Partition, p *part, s *commit.Stop) {
+	news := p.stop == nil || p.stop.Reason != s.Reason || p.stop.Offset != s.Offset
+	p.started, p.stop = false, s
+	l.s.cfg.Source.Pause([]offsets.Partition{id})
+	l.dropBacklog(func(q offsets.Partition) bool { return q == id })
+	l.lookAgain(s)
+	if told := l.s.cfg.Events.Stopped; told != nil && news {
+		told(StopInfo{Table: l.name, Stop: s})
+	}
+}
+
+func (l *lane) stopParts(s *commit.Stop, of func(offsets.Partition) bool) {
+	for id, p := range l.parts {
+		if of(id) {
+			l.stopPart(id, p, s)
+		}
+	}
+}
+
+// cleared ends the stop of a partition that got past it.
+func (l *lane) cleared(id offsets.Partition, p *part) {
+	if p.stop == nil {
+		return
+	}
+	p.stop = nil
+	if told := l.s.cfg.Events.Resumed; told != nil {
+		told(l.name, &id)
+	}
+}
+
+func (l *lane) resumed() func() {
+	return func() {
+		if told := l.s.cfg.Events.Resumed; told != nil {
+			told(l.name, nil)
+		}
+	}
+}
+
+func (l *lane) onBad(_ offsets.Partition, _ *kgo.Record, err *decode.RecordError) error {
+	if l.entry.SkipBad {
+		return nil
+	}
+	return err
+}
+
+func (l *lane) onSkip(p offsets.Partition, rec *kgo.Record, why error) {
+	code := "tombstone"
+	var bad *decode.RecordError
+	if errors.As(why, &bad) {
+		code = bad.Code
+	}
+	if told := l.s.cfg.Events.Skipped; told != nil {
+		told(SkippedInfo{Table: l.name, Partition: p, Offset: rec.Offset, Code: code, Err: why})
+	}
+}
+
+// faultStop is the stop for a partition that cannot be read at all.
+func (l *lane) faultStop(f source.Fault) *commit.Stop {
+	p := f.Partition
+	if f.Kind == source.FaultDenied {
+		return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the broker does not let us read the topic", Err: f.Err,
+			Do: "grant READ and DESCRIBE on the topic to sinker's principal; sinker looks again every 30 s"}
+	}
+	return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the record batch at this offset cannot be read", Err: f.Err,
+		Do: fmt.Sprintf("restore the partition, or pass over the batch with `sinker offsets accept --table %s --partition %s --skip %d --reason WHY`", l.name, p, f.At)}
+}

@@ -1,0 +1,197 @@
+package sink
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/offsets"
+)
+
+const keptCommits = 20
+
+// laneView is what outsiders may see of a lane, kept by the lane and by its committer.
+type laneView struct {
+	mu       sync.Mutex
+	status   TableStatus
+	stop     *commit.Stop
+	failing  bool
+	begun    bool
+	received rate
+}
+
+func (v *laneView) init(name string, e *Entry) {
+	v.status = TableStatus{Table: name, State: Idle, Since: time.Now(), Topics: append([]string{}, e.Topics...)}
+	for _, p := range e.Patterns {
+		v.status.Topics = append(v.status.Topics, "/"+p.String()+"/")
+	}
+}
+
+// state works out the state; the caller holds the lock.
+func (v *laneView) settle(assigned bool) {
+	state := Running
+	switch {
+	case v.stop != nil:
+		state = Stopped
+	case v.failing:
+		state = Waiting
+	case !assigned:
+		state = Idle
+	case !v.begun:
+		state = Starting
+	}
+	if state != v.status.State {
+		v.status.State, v.status.Since = state, time.Now()
+	}
+}
+
+func (v *laneView) starting() { v.mu.Lock(); defer v.mu.Unlock(); v.begun = v.begun && v.stop == nil }
+
+func (v *laneView) fine() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.failing, v.status.LastError = false, ""
+}
+
+func (v *laneView) running(resumed func()) {
+	v.mu.Lock()
+	was := v.stop != nil
+	v.begun, v.failing, v.status.LastError = true, false, ""
+	v.mu.Unlock()
+	if was {
+		resumed()
+	}
+}
+
+func (v *laneView) trouble(step string, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.failing, v.status.LastError = true, step+": "+err.Error()
+	v.settle(true)
+}
+
+func (v *laneView) stopped() *commit.Stop { v.mu.Lock(); defer v.mu.Unlock(); return v.stop }
+
+func (v *laneView) setStop(s *commit.Stop) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stop = s
+	if s != nil {
+		v.begun, v.failing = false, false
+	}
+	v.settle(true)
+}
+
+func (v *laneView) appended(rows int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.received.add(time.Now(), rows)
+}
+
+func (v *laneView) committed(i CommitInfo) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t := &v.status
+	t.Totals.Rows += i.Counts.Rows
+	t.Totals.Dead += i.Counts.Dead
+	t.Totals.Skipped += i.Counts.Skipped
+	t.Totals.Holes += i.Counts.Holes
+	t.Files += int64(i.Files)
+	t.Bytes += i.Bytes
+	t.Freshness = i.Age.Seconds()
+	t.Commits = append([]CommitInfo{i}, t.Commits[:min(len(t.Commits), keptCommits-1)]...)
+	v.failing, t.LastError = false, ""
+}
+
+// publish copies what only run may look at.
+func (l *lane) publish() {
+	v := &l.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t := &v.status
+	t.OpenRows, t.OpenBytes, t.OpenSince = 0, 0, time.Time{}
+	oldest := time.Time{}
+	if l.open != nil && !l.open.Empty() {
+		t.OpenRows, t.OpenBytes, t.OpenSince = l.open.Rows(), l.open.Held(), l.open.Started()
+		oldest = l.open.Started()
+	}
+	for _, f := range l.flushes {
+		if oldest.IsZero() || f.received.Before(oldest) {
+			oldest = f.received
+		}
+	}
+	v.status.LagSeconds = 0
+	if !oldest.IsZero() {
+		v.status.LagSeconds = time.Since(oldest).Seconds()
+	}
+	t.Partitions = t.Partitions[:0:0]
+	for _, id := range offsets.Sorted(l.parts) {
+		p := l.parts[id]
+		t.Partitions = append(t.Partitions, PartitionStatus{Partition: id, Fetched: p.next, Committed: p.committed, LastStable: -1, HighWater: -1, Stop: p.stop})
+	}
+	v.settle(len(l.parts) > 0)
+}
+
+// Status is a copy of how the sink stands.
+func (s *Sink) Status() Status {
+	s.mu.Lock()
+	lanes := append([]*lane{}, s.order...)
+	out := Status{Sink: s.cfg.Sink, Group: s.cfg.Group, Cluster: s.cluster, Started: s.started, Trouble: s.trouble}
+	s.mu.Unlock()
+	err := s.cfg.Source.Err()
+	out.Connected = err == nil
+	if err != nil {
+		out.Trouble = err.Error()
+	}
+	out.BudgetUsed, out.BudgetPeak, out.BudgetLimit = s.cfg.Budget.Used(), s.cfg.Budget.Peak(), s.cfg.Budget.Limit()
+	ends := s.cfg.Source.Ends()
+	for _, l := range lanes {
+		l.view.mu.Lock()
+		t := l.view.status
+		t.Stop = l.view.stop
+		t.Partitions = append([]PartitionStatus{}, t.Partitions...)
+		t.Commits = append([]CommitInfo{}, t.Commits...)
+		t.RowsPerSec = l.view.received.perSecond(time.Now())
+		l.view.mu.Unlock()
+		for i := range t.Partitions {
+			p := &t.Partitions[i]
+			if e, known := ends[p.Partition]; known {
+				p.LastStable, p.HighWater = e.LastStable, e.HighWater
+			}
+			t.LagRecords += p.Lag()
+		}
+		out.Tables = append(out.Tables, t)
+	}
+	return out
+}
+
+// rate counts over the last ten full seconds.
+type rate struct {
+	slots [11]int64
+	at    int64 // the second of the newest slot
+}
+
+func (r *rate) advance(sec int64) {
+	for ; r.at < sec; r.at++ {
+		if sec-r.at > int64(len(r.slots)) {
+			r.at = sec - int64(len(r.slots))
+		}
+		r.slots[(r.at+1)%int64(len(r.slots))] = 0
+	}
+}
+
+func (r *rate) add(now time.Time, n int64) {
+	r.advance(now.Unix())
+	r.slots[r.at%int64(len(r.slots))] += n
+}
+
+func (r *rate) perSecond(now time.Time) float64 {
+	r.advance(now.Unix())
+	sum := int64(0)
+	for i, n := range r.slots {
+		if int64(i) != r.at%int64(len(r.slots)) {
+			sum += n
+		}
+	}
+	return float64(sum) / float64(len(r.slots)-1)
+}
