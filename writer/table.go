@@ -32,6 +32,9 @@ type Config struct {
 	TargetFileSize int64 // bytes of a finished file; 0: the table's write.target-file-size-bytes, else 128 MiB
 	// OnBad decides the fate of a record that cannot be decoded: nil = counted skip, an error = stop before it. nil OnBad stops.
 	OnBad func(p offsets.Partition, rec *kgo.Record, err *decode.RecordError) error
+	// OnSkip, if set, hears of every counted skip: why is decode.ErrTombstone or the *decode.RecordError that OnBad let
+	// pass. It must not keep rec.
+	OnSkip func(p offsets.Partition, rec *kgo.Record, why error)
 }
 
 // Run is a run of one partition's records, as a source delivers it: Range is what it accounts for, Records

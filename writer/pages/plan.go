@@ -1,0 +1,148 @@
+package pages
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/iceberg-go"
+
+	"github.com/sinker-io/sinker/decode"
+	"github.com/sinker-io/sinker/writer/shred"
+)
+
+// Plan is how each column of a file is encoded. It is immutable, and good for many files.
+type Plan struct {
+	Rows  int // how many rows it was made from: a plan made from many more is better
+	props *parquet.WriterProperties
+}
+
+// createdBy has the form that readers take apart to find out whether to trust statistics.
+const createdBy = "sinker version 1.0.0 (build arrow-go-18.8.0)"
+
+// Plan looks at a sample of the rows: a dictionary where few values repeat, deltas for whole numbers and lengths.
+func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder) *Plan {
+	s := l.settings
+	opts := []parquet.WriterProperty{
+		parquet.WithCreatedBy(createdBy),
+		parquet.WithVersion(parquet.V2_LATEST),
+		parquet.WithDataPageVersion(parquet.DataPageV1),
+		parquet.WithCompression(s.Codec),
+		parquet.WithCompressionLevel(s.Level),
+		parquet.WithDataPageSize(s.PageBytes),
+		parquet.WithDictionaryPageSizeLimit(s.DictBytes),
+		parquet.WithDictionaryDefault(false),
+		parquet.WithBatchSize(math.MaxInt32), // portions are cut here, at the borders of rows
+		parquet.WithStats(true),
+		parquet.WithMaxBloomFilterBytes(s.BloomBytes),
+	}
+	sample := spread(sel)
+	for i := range l.Leaves {
+		leaf := &l.Leaves[i]
+		path := parquet.ColumnPath(leaf.Path).String()
+		if l.shared[path] {
+			continue // the library tells columns apart by this path
+		}
+		if s.Bloom[leaf.Name] && leaf.MaxRep == 0 {
+			opts = append(opts, parquet.WithBloomFilterEnabledFor(path, true))
+			if rate, ok := s.BloomRate[leaf.Name]; ok {
+				opts = append(opts, parquet.WithBloomFilterFPPFor(path, rate))
+			}
+		}
+		if leaf.Kind == shred.Bool {
+			continue
+		}
+		if l.wantsDictionary(rows, sample, sel.Len(), leaf, sh) {
+			opts = append(opts, parquet.WithDictionaryFor(path, true))
+			continue
+		}
+		if s.Compact {
+			if e, ok := delta(leaf); ok {
+				opts = append(opts, parquet.WithEncodingFor(path, e))
+			}
+		}
+	}
+	return &Plan{Rows: sel.Len(), props: parquet.NewWriterProperties(opts...)}
+}
+
+func delta(leaf *shred.Leaf) (parquet.Encoding, bool) {
+	switch leaf.Kind {
+	case shred.I32, shred.I64:
+		return parquet.Encodings.DeltaBinaryPacked, true
+	case shred.Bytes:
+		return parquet.Encodings.DeltaLengthByteArray, true
+	case shred.Decimal:
+		if t, ok := leaf.Field.Type.(iceberg.DecimalType); ok && t.Precision() <= 18 {
+			return parquet.Encodings.DeltaBinaryPacked, true
+		}
+	}
+	return 0, false
+}
+
+// sampleSize is how many rows are looked at.
+const sampleSize = 4096
+
+// spread takes rows from all over sel: neighbours are alike and would look like a dictionary.
+func spread(sel shred.Selection) shred.Selection {
+	n := min(sel.Len(), sampleSize)
+	index := make([]int32, n)
+	for k := range index {
+		index[k] = int32(sel.Row(int(int64(k) * int64(sel.Len()) / int64(n))))
+	}
+	return shred.Selection{To: n, Index: index}
+}
+
+var seed = maphash.MakeSeed()
+
+func (l *Layout) wantsDictionary(rows *decode.Rows, sample shred.Selection, total int, leaf *shred.Leaf, sh *shred.Shredder) bool {
+	seen := make(map[uint64]struct{}, 64)
+	values, size := 0, 0
+	_ = sh.Each(rows, sample, leaf, step, func(b *shred.Batch) error {
+		var buf [8]byte
+		number := func(v uint64) {
+			binary.LittleEndian.PutUint64(buf[:], v)
+			seen[maphash.Bytes(seed, buf[:])] = struct{}{}
+		}
+		for _, v := range b.I32 {
+			number(uint64(v))
+		}
+		for _, v := range b.I64 {
+			number(uint64(v))
+		}
+		for _, v := range b.F32 {
+			number(uint64(math.Float32bits(v)))
+		}
+		for _, v := range b.F64 {
+			number(math.Float64bits(v))
+		}
+		for _, v := range b.Bytes {
+			seen[maphash.Bytes(seed, v)] = struct{}{}
+			size += len(v)
+		}
+		values += b.Values()
+		return nil
+	})
+	if values < 64 {
+		return false
+	}
+	distinct := estimate(values, len(seen))
+	if leaf.Kind != shred.Bytes && leaf.Kind != shred.Fixed {
+		// Numbers are cheap without: only where a code is much shorter than a delta.
+		return len(seen) <= 1024 && distinct <= float64(total)/16
+	}
+	width := float64(size)/float64(values) + 4
+	return distinct <= float64(total)/4 && distinct*width <= float64(l.settings.DictBytes)
+}
+
+// estimate is how many values there are if n draws gave d different ones: by the pairs that met.
+func estimate(n, d int) float64 {
+	repeats := n - d
+	switch {
+	case repeats < 8:
+		return math.Inf(1)
+	case d < n/2:
+		return 1.3 * float64(d)
+	}
+	return float64(n) * float64(n) / (2 * float64(repeats))
+}
