@@ -45,7 +45,9 @@ type Options struct {
 	// Stuck is how long a table may have records to commit and commit none before /readyz turns false.
 	// Zero means 10 minutes; keep it well above commit.every and the back-off of a catalog.
 	Stuck time.Duration
-	Now   func() time.Time // nil: time.Now
+	// Config is the configuration file, as the commands on the page should name it; empty: they name none.
+	Config string
+	Now    func() time.Time // nil: time.Now
 }
 
 // Server is the admin page's server. It is listening from New on, until Close.
@@ -121,7 +123,7 @@ func Handler(o Options) http.Handler {
 	}
 	h := &handlers{
 		watch: &watch{ask: o.Status, wait: statusWait, now: o.Now},
-		build: o.Metrics.build, stuck: o.Stuck, now: o.Now, assets: loadAssets(),
+		build: o.Metrics.build, stuck: o.Stuck, config: o.Config, now: o.Now, assets: loadAssets(),
 	}
 	o.Metrics.watch.Store(h.watch)
 	o.Metrics.stuck.Store(int64(o.Stuck))

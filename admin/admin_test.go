@@ -70,7 +70,7 @@ func TestPage_WithoutMouseOrScript(t *testing.T) {
 	_, _, body := get(t, handler(hardly), "/")
 	for _, want := range []string{
 		`<html lang="en">`, `<a class="skip" href="#main">`, `id="main" tabindex="-1"`, `role="status"`, `<noscript><meta http-equiv="refresh"`,
-		`href="?refresh=off"`, `<th scope="col"`, `<th scope="row"`, `<code tabindex="0">sinker offsets accept -c sinker.yaml --table shop.returns --reason gap</code>`,
+		`href="?refresh=off"`, `<th scope="col"`, `<th scope="row"`, `<code tabindex="0">sinker offsets accept --table shop.returns --partition returns-3 --position log --reason &#34;why&#34;</code>`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %s", want)

@@ -73,7 +73,7 @@ func hard(now time.Time, tick int64) sink.Status {
 		Partitions: []sink.PartitionStatus{{Partition: returns, Committed: 4_411, Fetched: 4_411, LastStable: 9_000, HighWater: 9_000, Stop: &commit.Stop{
 			Reason: commit.GapInLog, Table: "shop.returns", Partition: &returns, Offset: 4_411,
 			Found: "the table stands at offset 4411, but the log begins at 7000: retention removed 2589 records that were never read",
-			Do:    "`sinker offsets accept -c sinker.yaml --table shop.returns --reason gap` passes over them and writes the gap into the table, or set policy.gap: continue",
+			Do:    "`sinker offsets accept --table shop.returns --partition returns-3 --position log --reason WHY` passes over them and writes the gap into the table, or set `policy.gap: continue`",
 		}}},
 	}
 	replaced := sink.TableStatus{
@@ -83,7 +83,8 @@ func hard(now time.Time, tick int64) sink.Status {
 			Found: "the branch main has no snapshot that holds this sink's offsets, but the table's properties name snapshot 5577006791947779410 of this sink, which is not in the lineage. " +
 				"The table was replaced (CREATE OR REPLACE) or rolled back to before the sink's first snapshot. What is in it now is not known to sinker, so neither going on from offset " +
 				"9876543210 nor starting again is certain to be right",
-			Do:  "look at what the table holds, then sinker offsets accept tells sinker where to go on:\nsinker offsets accept -c /etc/sinker/sinker.yaml --table 'shop.orders' --from property --who you@example.com --why 'replaced with its content kept'",
+			Do: "look at the table and at `sinker offsets show`, then tell sinker where to go on with `sinker offsets accept --table TABLE --position mirror|start --reason WHY` " +
+				"(mirror: the rows up to the last known offsets are there; start: they are not)",
 			Err: errors.New("resolve: root 8674665223082153551 has no state of sink orders"),
 		},
 	}
@@ -123,8 +124,8 @@ func TestPreview(t *testing.T) {
 		"/many": many,
 		"/new":  func() sink.Status { return sink.Status{} },
 	} {
-		mux.Handle(prefix+"/", http.StripPrefix(prefix, Handler(Options{Status: status, Build: Build{Version: "v0.1.0", Commit: "62e5e47"}})))
-		if p := look(view{Status: status()}, "", time.Hour, Build{}, time.Now()); p.Verdict == "" {
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, Handler(Options{Status: status, Config: "/etc/sinker/sinker.yaml", Build: Build{Version: "v0.1.0", Commit: "62e5e47"}})))
+		if p := look(view{Status: status()}, "", time.Hour, "", Build{}, time.Now()); p.Verdict == "" {
 			t.Errorf("%s/ has no verdict", prefix)
 		}
 	}

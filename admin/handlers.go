@@ -22,6 +22,7 @@ type handlers struct {
 	watch  *watch
 	build  Build
 	stuck  time.Duration
+	config string
 	now    func() time.Time
 	assets map[string]asset
 }
@@ -66,7 +67,7 @@ func (h *handlers) asset(w http.ResponseWriter, r *http.Request) {
 func (h *handlers) page(w http.ResponseWriter, r *http.Request) {
 	v := h.watch.status(r.Context())
 	now := h.now()
-	p := look(v, r.URL.Query().Get("table"), h.stuck, h.build, now)
+	p := look(v, r.URL.Query().Get("table"), h.stuck, h.config, h.build, now)
 	p.Refresh = r.URL.Query().Get("refresh") != "off"
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {

@@ -55,10 +55,10 @@ type stopView struct {
 	Section                     string // anchor in docs/operations.md
 }
 
-// piece is a run of text, or a command to copy.
+// piece is a run of text, a command to copy (Code), or a word to be shown as it is (Word).
 type piece struct {
-	Text string
-	Code bool
+	Text       string
+	Code, Word bool
 }
 
 type rowView struct {
@@ -101,7 +101,7 @@ type partitionView struct {
 }
 
 // look makes the page of one answer of the sink.
-func look(v view, chosen string, stuck time.Duration, build Build, now time.Time) pageView {
+func look(v view, chosen string, stuck time.Duration, config string, build Build, now time.Time) pageView {
 	p := pageView{
 		Sink: visible(v.Sink), Chosen: chosen, Build: build, Now: now.UTC(),
 		Budget: lookBudget(v.Status), Many: len(v.Tables) > manyTables,
@@ -115,7 +115,7 @@ func look(v view, chosen string, stuck time.Duration, build Build, now time.Time
 		all = append(all, stopsOf(t)...)
 	}
 	for _, s := range all[:min(len(all), maxStops)] {
-		p.Stops = append(p.Stops, lookStop(s))
+		p.Stops = append(p.Stops, lookStop(s, config))
 	}
 	p.MoreStops = len(all) - len(p.Stops)
 	p.Facts, p.About = facts(v), about(v, now)
@@ -206,8 +206,8 @@ func lookBudget(s sink.Status) budgetView {
 	return b
 }
 
-func lookStop(s *commit.Stop) stopView {
-	v := stopView{Where: visible(s.Table), Reason: visible(string(s.Reason)), Found: visible(s.Found), Do: pieces(s.Do), Section: section(s.Reason)}
+func lookStop(s *commit.Stop, config string) stopView {
+	v := stopView{Where: visible(s.Table), Reason: visible(string(s.Reason)), Found: visible(s.Found), Do: pieces(s, config), Section: section(s.Reason)}
 	if s.Partition != nil {
 		v.Where += ", " + visible(fmt.Sprintf("partition %s, offset %d", s.Partition, s.Offset))
 	}
@@ -219,27 +219,6 @@ func lookStop(s *commit.Stop) stopView {
 
 // section is the anchor of the reason's section in docs/operations.md.
 func section(r commit.Reason) string { return strings.ReplaceAll(string(r), " ", "-") }
-
-// pieces parts advice into text and commands: what stands in backticks, or a line that begins with the
-// program's name.
-func pieces(do string) []piece {
-	var out []piece
-	add := func(text string, code bool) {
-		if text = strings.TrimSpace(text); text != "" {
-			out = append(out, piece{visible(text), code})
-		}
-	}
-	for i, part := range strings.Split(do, "`") {
-		if i%2 == 1 {
-			add(part, true)
-			continue
-		}
-		for line := range strings.Lines(part) {
-			add(line, strings.HasPrefix(strings.TrimSpace(line), "sinker "))
-		}
-	}
-	return out
-}
 
 var stateWords = map[sink.State]struct{ level, text string }{
 	sink.Idle:     {"quiet", "idle"},
