@@ -1,0 +1,66 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/sinker-io/sinker/config"
+)
+
+// scrubber replaces secrets in what is written through it. It is the last line of defence: errors of
+// servers and libraries may repeat what was sent to them. Each Write must be a whole line or more.
+type scrubber struct {
+	mu      sync.Mutex
+	to      io.Writer
+	replace *strings.Replacer // nil: nothing to hide
+}
+
+// hide adds the secrets to those that are replaced.
+func (s *scrubber) hide(secrets []string) {
+	var pairs []string
+	for _, secret := range secrets {
+		pairs = append(pairs, secret, config.Redacted)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(pairs) > 0 {
+		s.replace = strings.NewReplacer(pairs...)
+	}
+}
+
+func (s *scrubber) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := p
+	if s.replace != nil {
+		out = []byte(s.replace.Replace(string(p)))
+	}
+	if _, err := s.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// startLog makes the log that the global flags ask for.
+func (a *app) startLog() error {
+	if err := oneOfFlag("--log-level", a.logLevel, "debug", "info", "warn", "error"); err != nil {
+		return err
+	}
+	if err := oneOfFlag("--log-format", a.logFormat, "text", "json"); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return usage("--log-level: %w", err)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if a.logFormat == "json" {
+		a.log = slog.New(slog.NewJSONHandler(a.err, opts))
+	} else {
+		a.log = slog.New(slog.NewTextHandler(a.err, opts))
+	}
+	slog.SetDefault(a.log) // for libraries
+	return nil
+}
