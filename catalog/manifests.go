@@ -57,12 +57,22 @@ func (t *Table) parentEntries(ctx context.Context, l *loaded, parent *icetable.S
 	if err != nil {
 		return nil, wrap(err, "read manifest list of snapshot %d", parent.SnapshotID)
 	}
-	entries, err := iceberg.ReadManifestList(bytes.NewReader(raw))
+	entries, err := readList(raw)
 	if err != nil {
 		return nil, wrap(err, "parse manifest list %s of snapshot %d", parent.ManifestList, parent.SnapshotID)
 	}
 	t.lists.put(parent.ManifestList, entries)
 	return entries, nil
+}
+
+// readList reads a manifest list that anybody may have written.
+func readList(raw []byte) (entries []iceberg.ManifestFile, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			entries, err = nil, fmt.Errorf("the file makes no sense: %v", p)
+		}
+	}()
+	return iceberg.ReadManifestList(bytes.NewReader(raw))
 }
 
 // fileGroup is the files that go into one manifest: one spec, and one schema to which its sources are bound.
@@ -156,7 +166,7 @@ func (t *Table) writeList(ctx context.Context, l *loaded, s *icetable.Snapshot, 
 		return 0, wrap(err, "write manifest list %s", s.ManifestList)
 	}
 	// Read back what was written: sequence numbers and row ids were assigned on the way out.
-	written, err := iceberg.ReadManifestList(bytes.NewReader(raw))
+	written, err := readList(raw)
 	if err != nil || len(written) != len(entries) {
 		return 0, &commit.Error{Class: commit.Rejected, Err: fmt.Errorf("manifest list of %d entries came out with %d: %w", len(entries), len(written), err)}
 	}

@@ -42,6 +42,11 @@ func parseMetadata(raw []byte) (meta table.Metadata, size int64, err error) {
 			return nil, 0, fmt.Errorf("is larger than %d bytes", maxMetadata)
 		}
 	}
+	defer func() { // the library's parser meets whatever others wrote
+		if p := recover(); p != nil {
+			meta, size, err = nil, 0, fmt.Errorf("the metadata makes no sense: %v", p)
+		}
+	}()
 	meta, err = table.ParseMetadataBytes(raw)
 	return meta, int64(len(raw)), err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	icetable "github.com/apache/iceberg-go/table"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/manifest"
@@ -31,6 +32,7 @@ type Table struct {
 
 	mu       sync.Mutex
 	decoded  map[int64]commit.Snapshot // snapshots never change: those of the last load, read
+	store    storage.Store             // of the last load
 	lists    listCache
 	obsolete []obsolete // metadata files to delete once the commit that dropped them was seen
 }
@@ -70,6 +72,7 @@ func (t *Table) view(l *loaded) commit.View {
 		v.Head = *head
 	}
 	t.mu.Lock()
+	t.store = l.store
 	for id, s := range l.snaps {
 		d, ok := t.decoded[id]
 		if !ok {
@@ -169,22 +172,34 @@ func lineageWhole(v commit.View) bool {
 	return true
 }
 
-// Verify implements commit.Table.
+// Verify implements commit.Table. commit.ErrFilesGone is its answer when a file is missing or has another size.
 func (t *Table) Verify(ctx context.Context, m *manifest.Manifest) error {
-	l, err := t.cat.back.load(ctx, t.id)
-	if err != nil {
-		return wrap(err, "verify files of table %s", t.id)
-	}
-	for _, f := range m.Files {
-		info, err := l.store.Stat(ctx, f.FilePath())
+	t.mu.Lock()
+	store := t.store
+	t.mu.Unlock()
+	if store == nil {
+		l, err := t.cat.back.load(ctx, t.id)
 		if err != nil {
-			return wrap(err, "verify files of table %s, batch %s", t.id, m.ID)
+			return wrap(err, "verify files of table %s", t.id)
 		}
-		if info.Size != f.FileSizeBytes() {
-			return wrap(fmt.Errorf("%s holds %d bytes, %d were written", f.FilePath(), info.Size, f.FileSizeBytes()), "verify files of table %s, batch %s", t.id, m.ID)
-		}
+		store = l.store
 	}
-	return nil
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for _, f := range m.Files {
+		g.Go(func() error {
+			switch info, err := store.Stat(ctx, f.FilePath()); {
+			case errors.Is(err, storage.ErrNotFound):
+				return fmt.Errorf("%w: %w", commit.ErrFilesGone, err)
+			case err != nil:
+				return err
+			case info.Size != f.FileSizeBytes():
+				return fmt.Errorf("%w: %s holds %d bytes, %d were written", commit.ErrFilesGone, f.FilePath(), info.Size, f.FileSizeBytes())
+			}
+			return nil
+		})
+	}
+	return wrap(g.Wait(), "verify files of table %s, batch %s", t.id, m.ID)
 }
 
 // Describe is what a batch must know of the table, from the load that v came from. It refuses, with class Rejected and what to
