@@ -127,6 +127,32 @@ func Of(ctx context.Context, w *real.World, name string) (Table, error) {
 	return t, err
 }
 
+// Source names a Parquet file from which DuckDB tells the facts that a table made of its rows must show.
+func Source(parquet string) Table { return Table{Name: parquet} }
+
+// Await asks DuckDB until the table holds that many rows, and fails when the context ends. More rows than that fail
+// at once. It tells when a sink is done; whether it did right is for the readers to say.
+func Await(ctx context.Context, w *real.World, name string, rows int64) error {
+	for {
+		t, err := Of(ctx, w, name)
+		var a Answer
+		if err == nil {
+			a, err = DuckDB.Ask(ctx, t, Question{})
+		}
+		if err == nil && a.Rows == rows {
+			return nil
+		}
+		if err == nil && a.Rows > rows {
+			return fmt.Errorf("%s holds %d rows, more than the %d that were produced", name, a.Rows, rows)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until %s holds %d rows: %w; it holds %d (%w)", name, rows, context.Cause(ctx), a.Rows, err)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 // Ask puts a question about a table to the reader.
 func (r Reader) Ask(ctx context.Context, t Table, q Question) (Answer, error) {
 	part := tools.Readers

@@ -46,6 +46,12 @@ type Server struct {
 	done chan struct{} // closed when the process has been waited for
 }
 
+// New describes a process that has not been started: command makes it, ready looks once whether it serves. Its log is
+// kept in dir. What is started by [Server.Start] must be ended by the caller.
+func New(name, dir string, command func() *exec.Cmd, ready func(ctx context.Context) error) *Server {
+	return &Server{Name: name, dir: dir, command: command, ready: ready}
+}
+
 // start runs the process and waits until it serves.
 func (s *Server) start(ctx context.Context) error {
 	s.mu.Lock()
@@ -160,6 +166,28 @@ func (s *Server) signal(sig syscall.Signal) error {
 	}
 	return syscall.Kill(s.cmd.Process.Pid, sig)
 }
+
+// Wait waits until the process has ended by itself and returns its exit status, -1 if a signal ended it.
+func (s *Server) Wait(ctx context.Context) (int, error) {
+	s.mu.Lock()
+	cmd, done := s.cmd, s.done
+	s.mu.Unlock()
+	if cmd == nil {
+		return 0, fmt.Errorf("wait for %s: it does not run", s.Name)
+	}
+	select {
+	case <-done:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cmd = nil
+		return cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("wait for %s to end: %w", s.Name, context.Cause(ctx))
+	}
+}
+
+// Signal sends any other signal to the process.
+func (s *Server) Signal(sig syscall.Signal) error { return s.signal(sig) }
 
 // PID is the id of the process, 0 if it does not run.
 func (s *Server) PID() int {

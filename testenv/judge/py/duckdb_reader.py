@@ -20,6 +20,8 @@ def connect(t):
     if s3:
         con.execute(f"""CREATE SECRET store (TYPE s3, KEY_ID '{s3["access_key"]}', SECRET '{s3["secret_key"]}', REGION '{s3["region"]}',
                         ENDPOINT '{s3["endpoint"].split("//")[1]}', URL_STYLE 'path', USE_SSL {str(s3["endpoint"].startswith("https")).lower()})""")
+    if t["name"].endswith(".parquet"):
+        return con, f"read_parquet('{t['name']}')"  # the source itself, not a table
     if t.get("metadata"):
         return con, f"iceberg_scan('{common.local(t['metadata'])}')"
     con.execute(f"ATTACH '{t['warehouse']}' AS ice (TYPE iceberg, ENDPOINT '{t['uri']}', AUTHORIZATION_TYPE 'none', ACCESS_DELEGATION_MODE 'none')")
