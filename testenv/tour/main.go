@@ -63,13 +63,13 @@ func tour(out io.Writer, dir string, kind real.Kind, rate int) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := load.Topic(starting, w.Kafka.Broker, topic, partitions, nil); err != nil {
+	if err := load.Topic(starting, w.Kafka.Addr, topic, partitions, nil); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "sinker.yaml"), []byte(configuration(w)), 0o600); err != nil {
 		return err
 	}
-	stream, err := load.StartStream(w.Kafka.Broker, topic, partitions, rate, order)
+	stream, err := load.StartStream(w.Kafka.Addr, topic, partitions, rate, order)
 	if err != nil {
 		return err
 	}
@@ -156,5 +156,5 @@ catalog:
     columns: {at: {unit: ms}}
     kafka_columns: [topic, partition, offset]
 commit: {every: 2s}
-`, w.Kafka.Broker, w.Catalog.Type, w.Catalog.URI, w.Catalog.Warehouse, s3, topic, table)
+`, w.Kafka.Addr, w.Catalog.Type, w.Catalog.URI, w.Catalog.Warehouse, s3, topic, table)
 }
