@@ -140,7 +140,10 @@ func (l *lane) handle(ctx context.Context, item any) {
 
 func (l *lane) assign(ps []offsets.Partition) {
 	for _, p := range ps {
-		l.parts[p] = &part{stop: l.misroutes[p.Topic]}
+		l.parts[p] = &part{}
+		if s := l.misroutes[p.Topic]; s != nil {
+			l.stopPart(p, l.parts[p], s)
+		}
 	}
 	l.notBefore = time.Time{}
 	call(l.s.cfg.Events.Assigned, l.name, ps)

@@ -1,0 +1,483 @@
+package sink_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apache/iceberg-go"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sinker-io/sinker/budget"
+	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/committest"
+	"github.com/sinker-io/sinker/decode"
+	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/sink"
+	"github.com/sinker-io/sinker/source"
+	"github.com/sinker-io/sinker/storage"
+	"github.com/sinker-io/sinker/writer"
+)
+
+// A real client on a fake broker, real Parquet files in a folder, and a table in memory.
+type world struct {
+	t       *testing.T
+	brokers []string
+	client  *kgo.Client
+	mu      sync.Mutex
+	tables  map[string]*table
+	dir     string
+	made    map[string]int
+}
+
+type table struct {
+	*committest.Memory
+	dir    string
+	refuse func() error // of Describe
+}
+
+var schema = iceberg.NewSchema(0,
+	iceberg.NestedField{ID: 1, Name: "id", Type: iceberg.PrimitiveTypes.Int64, Required: true},
+	iceberg.NestedField{ID: 2, Name: "note", Type: iceberg.PrimitiveTypes.String})
+
+func (t *table) Describe(v commit.View) (writer.Table, error) {
+	if t.refuse != nil {
+		if err := t.refuse(); err != nil {
+			return writer.Table{}, err
+		}
+	}
+	return writer.Table{Name: "shop.orders", UUID: v.TableUUID, Location: "file://" + t.dir, Schema: schema, Spec: *iceberg.UnpartitionedSpec,
+		FormatVersion: 2, Store: storage.NewFiles()}, nil
+}
+
+func newWorld(t *testing.T, partitions int32, topics ...string) *world {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	w := &world{t: t, brokers: c.ListenAddrs(), tables: map[string]*table{}, dir: t.TempDir(), made: map[string]int{}}
+	w.connect()
+	return w
+}
+
+func (w *world) connect() {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(cl.Close)
+	w.client = cl
+}
+
+// produce adds n records to a topic, spread over its partitions.
+func (w *world) produce(topic string, partitions, n int) {
+	w.t.Helper()
+	for range n {
+		i := w.made[topic]
+		w.made[topic]++
+		w.send(topic, int32(i%partitions), []byte(fmt.Sprintf(`{"id":%d,"note":"n%d"}`, i, i%7)))
+	}
+}
+
+func (w *world) send(topic string, p int32, value []byte) {
+	w.t.Helper()
+	if err := w.client.ProduceSync(w.t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: value}).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) table(name string) *table {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.tables[name] == nil {
+		w.tables[name] = &table{Memory: committest.NewMemory(nil), dir: w.dir + "/" + name}
+	}
+	return w.tables[name]
+}
+
+func (w *world) entry(topics, name string) sink.Entry {
+	return sink.Entry{Patterns: []*regexp.Regexp{regexp.MustCompile(topics)}, Table: name, Start: source.Earliest, Hash: "h",
+		Open:    func(_ context.Context, name string) (sink.Table, error) { return w.table(name), nil },
+		Decoder: func(s *iceberg.Schema) (decode.Decoder, error) { return decode.New("json", s, decode.Options{}) }}
+}
+
+// running is one process.
+type running struct {
+	*sink.Sink
+	stop   context.CancelFunc
+	ended  chan error
+	budget *budget.Budget
+	src    *source.Group
+	once   sync.Once
+}
+
+func (w *world) start(edit func(*sink.Config), entries ...sink.Entry) *running {
+	w.t.Helper()
+	r := &running{ended: make(chan error, 1)}
+	r.budget = budget.New(64<<20, func() {
+		if r.Sink != nil {
+			r.Short()
+		}
+	})
+	var patterns []*regexp.Regexp
+	for _, e := range entries {
+		patterns = append(patterns, e.Patterns...)
+	}
+	src, err := source.Open(w.t.Context(), source.Config{Brokers: w.brokers, Group: "g", Patterns: patterns, Refresh: 200 * time.Millisecond, Budget: r.budget.Part(24 << 20)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.src = src
+	cfg := sink.Config{Sink: "x", Group: "g", Source: src, Entries: entries, Budget: r.budget, Every: 50 * time.Millisecond, Shutdown: 20 * time.Second}
+	if edit != nil {
+		edit(&cfg)
+	}
+	r.Sink = sink.New(cfg)
+	ctx, stop := context.WithCancel(w.t.Context())
+	r.stop = stop
+	go func() { r.ended <- r.Run(ctx) }()
+	w.t.Cleanup(func() { w.end(r) })
+	return r
+}
+
+// end stops a process in order, and checks that it leaves nothing behind.
+func (w *world) end(r *running) {
+	r.once.Do(func() {
+		r.stop()
+		if err := <-r.ended; err != nil {
+			w.t.Errorf("run: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := r.src.Close(ctx); err != nil {
+			w.t.Log(err)
+		}
+		if n := r.budget.Used(); n != 0 {
+			w.t.Errorf("%d bytes of the budget were not given back", n)
+		}
+	})
+}
+
+// until waits for a condition that must come true.
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (w *world) state(name string) commit.State {
+	v, err := w.table(name).Load(w.t.Context())
+	if err != nil {
+		return commit.State{}
+	}
+	st, _ := commit.Resolve(v, "x")
+	return st
+}
+
+func sum(st commit.State) (n int64) {
+	for _, m := range st.Ledger.Marks {
+		n += m.Next - m.Origin
+	}
+	return n
+}
+
+// exact fails unless the table holds each offset below its position once, and rows offsets in all.
+func (w *world) exact(name string, rows int64) {
+	w.t.Helper()
+	st := w.state(name)
+	seen, total := map[offsets.Partition]map[int64]bool{}, int64(0)
+	for _, r := range w.table(name).Rows() {
+		if seen[r.Partition] == nil {
+			seen[r.Partition] = map[int64]bool{}
+		}
+		for o := r.Range.From; o < r.Range.To; o++ {
+			if seen[r.Partition][o] {
+				w.t.Fatalf("%s offset %d is there twice", r.Partition, o)
+			}
+			seen[r.Partition][o] = true
+		}
+		total += r.Rows
+	}
+	for p, m := range st.Ledger.Marks {
+		if got := int64(len(seen[p])); got != m.Next-m.Origin {
+			w.t.Errorf("%s: %d offsets in the table, position says %d", p, got, m.Next-m.Origin)
+		}
+	}
+	if total != rows {
+		w.t.Errorf("%d rows, want %d", total, rows)
+	}
+}
+
+func TestSink_CarriesEverythingAndGoesOnAfterARestart(t *testing.T) {
+	w := newWorld(t, 3, "orders")
+	w.produce("orders", 3, 500)
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.until("500 committed", func() bool { return sum(w.state("shop.orders")) == 500 })
+	w.produce("orders", 3, 100)
+	w.end(r)
+	r = w.start(nil, w.entry("orders", "shop.orders"))
+	w.until("600 committed", func() bool { return sum(w.state("shop.orders")) == 600 })
+	w.exact("shop.orders", 600)
+	w.until("ready", func() bool { return r.Status().Ready() })
+	st := r.Status()
+	if len(st.Tables) != 1 || st.Tables[0].State != sink.Running || len(st.Tables[0].Partitions) != 3 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestSink_TwoProcessesThatComeAndGo(t *testing.T) {
+	w := newWorld(t, 4, "orders")
+	a := w.start(nil, w.entry("orders", "shop.orders"))
+	for range 4 {
+		w.produce("orders", 4, 100)
+		b := w.start(nil, w.entry("orders", "shop.orders"))
+		w.produce("orders", 4, 100)
+		w.until("b has partitions", func() bool { return len(b.Status().Tables[0].Partitions) > 0 })
+		w.produce("orders", 4, 100)
+		w.end(b)
+	}
+	w.until("all committed", func() bool { return sum(w.state("shop.orders")) == 1200 })
+	w.exact("shop.orders", 1200)
+	w.end(a)
+}
+
+func TestSink_FaultsOfTheCatalogLoseAndDoubleNothing(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	n := 0
+	w.table("shop.orders").Faults(func(s committest.Step) committest.Fault {
+		switch n++; {
+		case n%7 == 3:
+			return committest.Refuse
+		case n%7 == 5:
+			return committest.LoseReply
+		}
+		return committest.None
+	})
+	w.start(nil, w.entry("orders", "shop.orders"))
+	for range 20 {
+		w.produce("orders", 2, 50)
+	}
+	w.until("all committed", func() bool { return sum(w.state("shop.orders")) == 1000 })
+	w.table("shop.orders").Faults(nil)
+	w.exact("shop.orders", 1000)
+}
+
+func TestSink_RollbackIsReadAgain(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	fenced := make(chan sink.FencedInfo, 100)
+	w.start(func(c *sink.Config) {
+		c.Events.Fenced = func(i sink.FencedInfo) { fenced <- i }
+	}, w.entry("orders", "shop.orders"))
+	w.produce("orders", 2, 200)
+	w.until("200 committed", func() bool { return sum(w.state("shop.orders")) == 200 })
+	anchor := w.table("shop.orders").Rows()
+	v, _ := w.table("shop.orders").Load(t.Context())
+	first := v.Head
+	for v.Snapshots[first].Parent != 0 {
+		first = v.Snapshots[first].Parent
+	}
+	w.table("shop.orders").Rollback(first)
+	w.produce("orders", 2, 2)
+	w.until("all committed again", func() bool { return sum(w.state("shop.orders")) == 202 && !w.state("shop.orders").Dirty })
+	w.exact("shop.orders", 202)
+	if len(anchor) == 0 {
+		t.Error("nothing had been committed before the rollback")
+	}
+}
+
+func TestSink_BadRecordStopsItsPartitionOnly(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	stops := make(chan sink.StopInfo, 10)
+	r := w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	w.produce("orders", 2, 20)
+	w.send("orders", 0, []byte(`{"id":"no"}`))
+	w.send("orders", 0, []byte(`{"id":1}`))
+	s := <-stops
+	if s.Stop.Reason != commit.BadRecord || s.Stop.Offset != 10 || s.Stop.Partition.Num != 0 {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.send("orders", 1, []byte(`{"id":99}`))
+	w.until("what can be is committed", func() bool { return sum(w.state("shop.orders")) == 21 })
+	w.exact("shop.orders", 21)
+	w.until("not ready", func() bool { return !r.Status().Ready() })
+}
+
+func TestSink_SkippedAndTombstonesAreCounted(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	var mu sync.Mutex
+	codes := map[string]int{}
+	e := w.entry("orders", "shop.orders")
+	e.SkipBad = true
+	w.start(func(c *sink.Config) {
+		c.Events.Skipped = func(i sink.SkippedInfo) { mu.Lock(); codes[i.Code]++; mu.Unlock() }
+	}, e)
+	w.send("orders", 0, []byte(`not json`))
+	w.send("orders", 0, nil)
+	w.send("orders", 0, []byte(`{"id":1}`))
+	w.until("all accounted for", func() bool { return sum(w.state("shop.orders")) == 3 })
+	w.exact("shop.orders", 1)
+	for _, m := range w.state("shop.orders").Ledger.Marks {
+		if m.Skipped != 2 {
+			t.Errorf("%+v", m)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if codes["tombstone"] != 1 || len(codes) != 2 {
+		t.Errorf("%v", codes)
+	}
+}
+
+func TestSink_OneTableDoesNotHoldTheOtherBack(t *testing.T) {
+	w := newWorld(t, 1, "bad", "good")
+	w.table("shop.bad").Faults(func(committest.Step) committest.Fault { return committest.Refuse })
+	r := w.start(nil, w.entry("^bad$", "shop.bad"), w.entry("^good$", "shop.good"))
+	w.produce("bad", 1, 100)
+	for i := range 5 {
+		w.produce("good", 1, 100)
+		w.until("good goes on", func() bool { return sum(w.state("shop.good")) == int64(100*(i+1)) })
+	}
+	w.until("the bad one shows", func() bool {
+		for _, tab := range r.Status().Tables {
+			if tab.Table == "shop.bad" {
+				return tab.State == sink.Waiting && tab.LastError != ""
+			}
+		}
+		return false
+	})
+	w.table("shop.bad").Faults(nil)
+	w.until("and heals", func() bool { return sum(w.state("shop.bad")) == 100 })
+}
+
+func TestSink_NewTopicsAndPartitionsAreReadFromTheirStart(t *testing.T) {
+	w := newWorld(t, 1, "orders-a")
+	e := w.entry("^orders-", "shop.orders")
+	e.Start = source.Latest
+	w.produce("orders-a", 1, 5) // before the anchor: not ours
+	w.start(nil, e)
+	w.until("anchored", func() bool { return !w.state("shop.orders").Empty && w.state("shop.orders").Epoch != 0 })
+	adm := kadm.NewClient(w.client)
+	if _, err := adm.CreatePartitions(t.Context(), 1, "orders-a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(t.Context(), 1, 1, nil, "orders-b"); err != nil {
+		t.Fatal(err)
+	}
+	w.connect() // a client that knows them
+	w.send("orders-a", 1, []byte(`{"id":1}`))
+	w.send("orders-b", 0, []byte(`{"id":2}`))
+	w.until("both are in", func() bool { return sum(w.state("shop.orders")) == 2 })
+	w.exact("shop.orders", 2)
+}
+
+func TestSink_TopicOfTwoEntriesStops(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	stops := make(chan sink.StopInfo, 10)
+	w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } },
+		w.entry("orders", "shop.a"), w.entry("ord", "shop.b"))
+	if s := <-stops; s.Stop.Reason != commit.Route {
+		t.Errorf("%+v", s.Stop)
+	}
+}
+
+func TestSink_GapAndTruncationPolicies(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	w.end(r)
+	w.produce("orders", 1, 10)
+	var del kadm.Offsets
+	del.Add(kadm.Offset{Topic: "orders", Partition: 0, At: 15})
+	if _, err := kadm.NewClient(w.client).DeleteRecords(t.Context(), del); err != nil {
+		t.Fatal(err)
+	}
+	stops := make(chan sink.StopInfo, 10)
+	r = w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	if s := <-stops; s.Stop.Reason != commit.GapInLog || s.Stop.Offset != 10 {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.end(r)
+	w.start(func(c *sink.Config) { c.Policy.SkipGap = true }, w.entry("orders", "shop.orders"))
+	w.until("the rest is in", func() bool { return sum(w.state("shop.orders")) == 20 })
+	for _, m := range w.state("shop.orders").Ledger.Marks {
+		if m.Holes != 5 {
+			t.Errorf("the gap must be counted: %+v", m)
+		}
+	}
+}
+
+func TestSink_TableCreatedAgainStops(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	stops := make(chan sink.StopInfo, 10)
+	r := w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	w.table("shop.orders").Recreate()
+	w.produce("orders", 1, 1)
+	if s := <-stops; s.Stop.Reason != commit.Recreated {
+		t.Errorf("while running: %+v", s.Stop)
+	}
+	w.until("the group knows the old table", func() bool {
+		texts, err := r.src.GroupMetadata(t.Context())
+		return err == nil && len(texts) == 1
+	})
+	w.end(r)
+	w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	if s := <-stops; s.Stop.Reason != commit.Recreated {
+		t.Errorf("after a restart: %+v", s.Stop)
+	}
+}
+
+func TestSink_IncompatibleTableStopsAndGoesOnWhenMended(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	var mu sync.Mutex
+	broken := true
+	w.table("shop.orders").refuse = func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if broken {
+			return errors.New("write.format.default is orc")
+		}
+		return nil
+	}
+	stops := make(chan sink.StopInfo, 10)
+	r := w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	if s := <-stops; s.Stop.Reason != commit.Incompatible {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.until("it shows", func() bool { return r.Status().Tables[0].State == sink.Stopped && r.Status().Tables[0].Stop != nil })
+}
+
+func TestSink_ZombieBatchOfAnOlderEpochDies(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	// Somebody else anchors the table again while we hold an open batch.
+	other := &commit.Committer{Table: w.table("shop.orders"), Name: "shop.orders", Sink: "x", Rollback: commit.Replay}
+	for range 5 {
+		w.produce("orders", 1, 10)
+		if _, err := other.Accept(t.Context(), 0, func(commit.View, commit.State, error) (*commit.Edit, error) {
+			return &commit.Edit{NewEpoch: true, Audit: &commit.Audit{Action: "test"}}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until("all in", func() bool { return sum(w.state("shop.orders")) == 60 })
+	w.exact("shop.orders", 60)
+	w.end(r)
+}
