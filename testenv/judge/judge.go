@@ -113,12 +113,18 @@ const (
 // askWithin bounds one question: millions of rows on two busy cores.
 const askWithin = 10 * time.Minute
 
-// Of names the table as it is now: its catalog is asked for the metadata file, save where it has none to name.
-func Of(ctx context.Context, w *real.World, name string) (Table, error) {
+// Through names the table by its catalog alone, whether it exists or not.
+func Through(w *real.World, name string) Table {
 	t := Table{Name: name, Type: w.Catalog.Type, URI: w.Catalog.URI, Warehouse: w.Catalog.Warehouse}
 	if w.S3 != nil {
 		t.S3 = &Store{Endpoint: w.S3.Endpoint, Region: w.S3.Region, AccessKey: w.S3.AccessKey, SecretKey: w.S3.SecretKey, Bucket: w.S3.Bucket}
 	}
+	return t
+}
+
+// Of names the table as it is now: its catalog is asked for the metadata file, save where it has none to name.
+func Of(ctx context.Context, w *real.World, name string) (Table, error) {
+	t := Through(w, name)
 	if w.Catalog.HidesHistory {
 		return t, nil
 	}

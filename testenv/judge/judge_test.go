@@ -104,10 +104,7 @@ func show(n *int) *string {
 // create makes a table by Spark, three files, one per day.
 func create(t *testing.T, w *real.World, name string) Table {
 	t.Helper()
-	table := Table{Name: name, Type: w.Catalog.Type, URI: w.Catalog.URI, Warehouse: w.Catalog.Warehouse}
-	if w.S3 != nil {
-		table.S3 = &Store{Endpoint: w.S3.Endpoint, Region: w.S3.Region, AccessKey: w.S3.AccessKey, SecretKey: w.S3.SecretKey, Bucket: w.S3.Bucket}
-	}
+	table := Through(w, name)
 	_, err := spark.SQL(t.Context(), table,
 		"CREATE NAMESPACE IF NOT EXISTS ice."+strings.Split(name, ".")[0],
 		"CREATE TABLE ice."+name+` (id BIGINT NOT NULL, small INT, price DECIMAL(12,2), ratio DOUBLE, name STRING, raw BINARY, ok BOOLEAN,
