@@ -15,6 +15,7 @@ import (
 
 	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/manifest"
+	"github.com/sinker-io/sinker/schema"
 	"github.com/sinker-io/sinker/storage"
 	"github.com/sinker-io/sinker/writer"
 )
@@ -70,6 +71,9 @@ func (t *Table) view(l *loaded) commit.View {
 	}
 	if head := l.head(t.branch); head != nil {
 		v.Head = *head
+	}
+	if ms := m.Properties().GetInt64(icetable.MaxSnapshotAgeMsKey, 0); ms > 0 {
+		v.Retention = time.Duration(ms) * time.Millisecond
 	}
 	t.mu.Lock()
 	t.store = l.store
@@ -219,8 +223,8 @@ func (t *Table) Describe(v commit.View) (writer.Table, error) {
 	for range m.EncryptionKeys() {
 		return refuse("is encrypted, which sinker does not write")
 	}
-	if key := m.Properties()["encryption.key-id"]; key != "" {
-		return refuse("is encrypted (property encryption.key-id), which sinker does not write")
+	for _, verdict := range schema.RefusedProperties(m.Properties()) {
+		return refuse("%s", verdict)
 	}
 	spec := m.PartitionSpec()
 	if err := writableSpec(spec, m.CurrentSchema()); err != nil {

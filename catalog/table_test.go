@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
@@ -345,6 +346,15 @@ func TestDescribe_Refuses(t *testing.T) {
 	wantClass(t, err, commit.Rejected)
 	_, err = tb.Append(t.Context(), load(t, tb), change("s1", 1, 10))
 	wantClass(t, err, commit.Rejected)
+	w.create("shop.orc", nil, 2, map[string]string{"write.format.default": "orc", "history.expire.max-snapshot-age-ms": "60000"})
+	orc := w.table("shop.orc", "", "s1")
+	v := load(t, orc)
+	if _, err = orc.Describe(v); err == nil || !strings.Contains(err.Error(), "write.format.default") || classOf(err) != commit.Rejected {
+		t.Errorf("a table of ORC files: %v", err)
+	}
+	if v.Retention != time.Minute {
+		t.Errorf("retention %s", v.Retention)
+	}
 	if _, err := tb.Describe(commit.View{}); err == nil {
 		t.Error("a view of nobody was described")
 	}
