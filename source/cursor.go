@@ -36,7 +36,8 @@ type cursor struct {
 	undecoded int  // answers on their way from reader to the queue
 	reader    *broker
 	notBefore time.Time
-	failures  int // in a row
+	failures  int // of any kind, in a row
+	corrupt   int // bytes that did not add up, in a row
 	maxBytes  int
 
 	logStart, lastStable, highWater int64
@@ -54,7 +55,7 @@ func (c *cursor) start(s Start) {
 	c.next, c.epoch = s.Offset, s.LeaderEpoch
 	c.delivered, c.deliveredEpoch = s.Offset, s.LeaderEpoch
 	c.checked = c.leaderEpoch // the caller has checked this start
-	c.paused, c.held, c.failures, c.maxBytes = false, false, 0, partitionPart
+	c.paused, c.held, c.failures, c.corrupt, c.maxBytes = false, false, 0, 0, partitionPart
 	c.notBefore = time.Time{}
 }
 

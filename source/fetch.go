@@ -306,7 +306,7 @@ func (g *Group) receive(w want, p *kmsg.FetchResponseTopicPartition, now time.Ti
 	}
 	c.saw(p.LogStartOffset, p.LastStableOffset, p.HighWatermark, now)
 	if len(p.RecordBatches) == 0 {
-		c.failures = 0
+		c.failures, c.corrupt = 0, 0
 		return pa, false
 	}
 	batches, missing := walk(p.RecordBatches)
@@ -384,9 +384,11 @@ func (g *Group) understand(p partAnswer) {
 	case errors.Is(p.err, errTooLarge), errors.Is(p.err, kerr.UnsupportedCompressionType):
 		g.fault(c, FaultCorrupt, p.from, p.err)
 		return
-	case errors.Is(p.err, kerr.CorruptMessage) && c.failures >= corruptTries:
-		g.fault(c, FaultCorrupt, p.from, fmt.Errorf("the broker cannot read its log: %w", p.err))
-		return
+	case errors.Is(p.err, kerr.CorruptMessage):
+		if c.corrupt++; c.corrupt > corruptTries {
+			g.fault(c, FaultCorrupt, p.from, fmt.Errorf("the broker cannot read its log: %w", p.err))
+			return
+		}
 	}
 	c.backOff(time.Now())
 	if c.failures > 3 {
@@ -395,7 +397,7 @@ func (g *Group) understand(p partAnswer) {
 	g.wakeKeeper()
 }
 
-// corruptTries is how often bytes that do not add up are fetched again before they are called corrupt.
+// corruptTries is how often what does not add up is fetched again before it is called corrupt.
 const corruptTries = 3
 
 func (c *cursor) epochAt(g *Group) int32 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -107,15 +108,18 @@ func ping(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("source: open: %w", err)
 	}
-	opts := append([]kgo.Opt{kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID(cfg.ClientID), kgo.DisableClientMetrics(),
-		kgo.WithLogger(clientLog{cfg.Logger}), kgo.RequestRetries(3)}, security...)
+	opts := append([]kgo.Opt{kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID(cfg.ClientID), kgo.DisableClientMetrics(), kgo.RequestRetries(3)}, security...)
 	cl, err := kgo.NewClient(append(opts, cfg.Opts...)...)
 	if err != nil {
 		return fmt.Errorf("source: open: %w", err)
 	}
 	defer cl.Close()
 	if err := cl.Ping(ctx); err != nil {
-		return fmt.Errorf("source: open: no broker of %q could be used: %w; check kafka.brokers, tls and sasl", cfg.Brokers, err)
+		hint := "check kafka.brokers, tls and sasl"
+		if cfg.SASL != nil && errors.Is(err, io.EOF) {
+			hint = fmt.Sprintf("it may not accept this user, password or token by %s", cfg.SASL.Mechanism)
+		}
+		return fmt.Errorf("source: open: no broker of %q could be used: %w; %s", cfg.Brokers, err, hint)
 	}
 	return nil
 }

@@ -18,13 +18,12 @@ import (
 // inflater unpacks one record batch, and asks for memory as the output grows: a small batch that unpacks to
 // gigabytes is stopped at max, having taken no more than that.
 type inflater struct {
-	max       int
-	perRecord int64 // taken on top, for the records
-	take      func(bytes int64) error
-	err       error // why it failed; the client's own errors hide it
+	max  int
+	take func(bytes int64) error
+	err  error // why it failed; the client's own errors hide it
 }
 
-// Decompress is called by the client's decoder.
+// Decompress is called by the client's decoder of old message sets.
 func (d *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
 	out, err := d.inflate(src, codec)
 	if err != nil {
@@ -34,9 +33,6 @@ func (d *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 }
 
 func (d *inflater) inflate(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	if err := d.take(d.perRecord); err != nil {
-		return nil, err
-	}
 	switch codec {
 	case kgo.CodecNone:
 		return src, nil
