@@ -91,7 +91,11 @@ Ctrl-C here ends the producer, waits until the table has everything, and counts 
 	waiting, enough := signal.NotifyContext(hurry, os.Interrupt, syscall.SIGTERM)
 	defer enough()
 	fmt.Fprintf(out, "\n%d records were produced. Waiting for sinker to bring the last of them; Ctrl-C to give up.\n", n)
-	if err := judge.Await(waiting, w, table, n); err != nil {
+	err = judge.Await(waiting, w, table, n)
+	if waiting.Err() != nil {
+		return fmt.Errorf("given up: %s does not hold all %d records yet; sinker was not running, or its page says what it waits for", table, n)
+	}
+	if err != nil {
 		return err
 	}
 	return count(waiting, out, w, n)
