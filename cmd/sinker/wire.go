@@ -116,16 +116,14 @@ type table struct {
 	declared *iceberg.Schema // nil: the configuration does not say
 }
 
-// Describe implements sink.Table: it also refuses tables whose properties or columns rule out what the configuration asks for.
+// Describe implements sink.Table: it also refuses a table that is not the one that the
+// configuration would have made.
 func (t *table) Describe(v commit.View) (writer.Table, error) {
 	desc, err := t.Table.Describe(v)
 	if err != nil {
 		return desc, err
 	}
 	var found []string
-	for _, p := range schema.RefusedProperties(desc.Properties) {
-		found = append(found, p.String())
-	}
 	if t.declared != nil {
 		for _, err := range schema.Fit(desc.Schema, t.declared) {
 			found = append(found, err.Error())
