@@ -95,7 +95,7 @@ func (l *lane) run(ctx context.Context) {
 		worked := l.appendNext(ctx)
 		l.flushDue(ctx)
 		l.startDue(ctx)
-		l.publish()
+		l.publish(worked)
 		if l.stopping && l.open == nil && len(l.flushes) == 0 {
 			l.drop()
 			return

@@ -18,6 +18,8 @@ type laneView struct {
 	failing  bool
 	begun    bool
 	received rate
+	behind   time.Time // since when the table has lacked records that may be read; zero while it has them all
+	shown    time.Time // when publish last copied
 }
 
 func (v *laneView) init(name string, e *Entry) {
@@ -101,13 +103,33 @@ func (v *laneView) committed(i CommitInfo) {
 	t.Freshness = i.Age.Seconds()
 	t.Commits = append([]CommitInfo{i}, t.Commits[:min(len(t.Commits), keptCommits-1)]...)
 	v.failing, t.LastError = false, ""
+	if !v.behind.IsZero() { // what is still missing arrived after this batch was closed
+		v.behind = i.At.Add(-i.Took)
+	}
 }
 
-// publish copies what only run may look at.
-func (l *lane) publish() {
+// lag works out how long the table has been behind; the caller holds the lock.
+func (v *laneView) lag(now time.Time, t *TableStatus) {
+	if t.LagRecords == 0 {
+		v.behind = time.Time{}
+		t.LagSeconds = 0
+		return
+	}
+	if v.behind.IsZero() {
+		v.behind = now
+	}
+	t.LagSeconds = max(t.LagSeconds, now.Sub(v.behind).Seconds())
+}
+
+// publish copies what only run may look at; while it is busy, ten times a second at most.
+func (l *lane) publish(busy bool) {
 	v := &l.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if busy && time.Since(v.shown) < 100*time.Millisecond {
+		return
+	}
+	v.shown = time.Now()
 	t := &v.status
 	t.OpenRows, t.OpenBytes, t.OpenSince = 0, 0, time.Time{}
 	oldest := time.Time{}
@@ -152,7 +174,6 @@ func (s *Sink) Status() Status {
 		t.Partitions = append([]PartitionStatus{}, t.Partitions...)
 		t.Commits = append([]CommitInfo{}, t.Commits...)
 		t.RowsPerSec = l.view.received.perSecond(time.Now())
-		l.view.mu.Unlock()
 		for i := range t.Partitions {
 			p := &t.Partitions[i]
 			if e, known := ends[p.Partition]; known {
@@ -160,6 +181,8 @@ func (s *Sink) Status() Status {
 			}
 			t.LagRecords += p.Lag()
 		}
+		l.view.lag(time.Now(), &t)
+		l.view.mu.Unlock()
 		out.Tables = append(out.Tables, t)
 	}
 	return out
