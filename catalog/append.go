@@ -67,7 +67,7 @@ func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities,
 	if err != nil {
 		return 0, err
 	}
-	added, err := t.writeList(ctx, l, s, append(manifests, inherited...))
+	added, err := t.writeList(ctx, l, s, append(manifests, t.merged(ctx, l, s.SnapshotID, inherited)...))
 	if err != nil {
 		return 0, err
 	}

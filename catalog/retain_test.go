@@ -54,6 +54,19 @@ func TestRetain_KeepsThePastWithinItsBounds(t *testing.T) {
 	}
 }
 
+func TestRetain_ByTheTablesOwnProperties(t *testing.T) {
+	w := newWorld(t)
+	w.create("shop.orders", nil, 2, map[string]string{"history.expire.max-snapshot-age-ms": "1", "history.expire.min-snapshots-to-keep": "7"})
+	tb, tick := aging(t, w, "shop.orders", "s1", Retain{ByTable: true}, 2*time.Hour)
+	for i := range int64(20) {
+		tick()
+		put(t, tb, 1, i, i+1)
+	}
+	if n := len(load(t, tb).Snapshots); n != 7 {
+		t.Errorf("%d snapshots are listed, want 7", n)
+	}
+}
+
 func TestRetain_NeverCutsWhatSomebodyNeeds(t *testing.T) {
 	w := newWorld(t)
 	w.create("shop.orders", nil, 2, nil)
