@@ -60,6 +60,8 @@ type Config struct {
 	Transport http.RoundTripper
 	// Log gets what is worth knowing but no error; nil: discarded.
 	Log *slog.Logger
+	// Look opens what is there and makes nothing: a sql catalog whose own tables are missing is an error of class Missing.
+	Look bool
 }
 
 // Catalog is safe for concurrent use. It owns its connections; Close ends them.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,11 @@ func openSQL(ctx context.Context, cfg Config, log *slog.Logger) (*sqlBackend, er
 	if err != nil {
 		return nil, err
 	}
+	if path, ok := strings.CutPrefix(cfg.URI, "sqlite:"); ok && cfg.Look {
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); errors.Is(err, os.ErrNotExist) {
+			return nil, classed(commit.Missing, "the catalog's file does not exist yet")
+		}
+	}
 	db, d, err := openDB(cfg)
 	if err != nil {
 		return nil, err
@@ -58,7 +64,7 @@ func openSQL(ctx context.Context, cfg Config, log *slog.Logger) (*sqlBackend, er
 	if n := cfg.Properties["catalog-name"]; n != "" {
 		b.name = n
 	}
-	if err := b.init(ctx); err != nil {
+	if err := b.init(ctx, cfg.Look); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return b, nil
@@ -68,11 +74,19 @@ func (b *sqlBackend) close() error { return b.db.Close() }
 
 func (b *sqlBackend) deletesMetadata() bool { return true }
 
-// init makes the catalog's tables where they are missing, and finds out whether they have the column of V1. The tables of others
-// are never altered.
-func (b *sqlBackend) init(ctx context.Context) error {
+// init makes the catalog's tables where they are missing, unless it may only look, and finds out whether they have the column of
+// V1. The tables of others are never altered, and who finds them needs no right to make any.
+func (b *sqlBackend) init(ctx context.Context, look bool) error {
 	ctx, cancel := context.WithTimeout(ctx, b.deadline)
 	defer cancel()
+	switch err := b.find(ctx); {
+	case err == nil:
+		return nil
+	case !b.dialect.noTable(err):
+		return b.fault(err, "look at the catalog's tables")
+	case look:
+		return &commit.Error{Class: commit.Missing, Err: fmt.Errorf("the catalog's tables do not exist yet: %w", err)}
+	}
 	for _, ddl := range []string{
 		`CREATE TABLE IF NOT EXISTS iceberg_tables (
 			catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL,
@@ -86,19 +100,27 @@ func (b *sqlBackend) init(ctx context.Context) error {
 			return b.fault(err, "make the catalog's tables")
 		}
 	}
+	return b.fault(b.find(ctx), "look at the catalog's tables")
+}
+
+// find looks for the catalog's two tables.
+func (b *sqlBackend) find(ctx context.Context) error {
+	if err := b.db.QueryRowContext(ctx, "SELECT count(*) FROM iceberg_namespace_properties WHERE 1 = 0").Scan(new(int)); err != nil {
+		return err
+	}
 	rows, err := b.db.QueryContext(ctx, "SELECT * FROM iceberg_tables WHERE 1 = 0")
 	if err != nil {
-		return b.fault(err, "look at iceberg_tables")
+		return err
 	}
 	defer rows.Close()
 	cols, err := rows.Columns()
 	if err != nil {
-		return b.fault(err, "look at iceberg_tables")
+		return err
 	}
 	for _, c := range cols {
 		b.typed = b.typed || strings.EqualFold(c, "iceberg_type")
 	}
-	return b.fault(rows.Err(), "look at iceberg_tables")
+	return rows.Err()
 }
 
 // fault gives an error of the database its class; nil stays nil.

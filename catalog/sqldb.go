@@ -103,6 +103,16 @@ func (d dialect) duplicate(err error) bool {
 	return false
 }
 
+// noTable tells whether a query failed because a table does not exist.
+func (d dialect) noTable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "42P01"
+	}
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_ERROR && strings.Contains(lite.Error(), "no such table")
+}
+
 // class is what an error of the database means. A lost connection may hide a commit that was applied: unknown.
 func (d dialect) class(err error) commit.Class {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
