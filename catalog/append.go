@@ -56,7 +56,7 @@ func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities,
 	schemaID := l.meta.CurrentSchema().ID
 	s := &icetable.Snapshot{
 		SnapshotID: freshID(l), SequenceNumber: l.meta.LastSequenceNumber() + 1, SchemaID: &schemaID,
-		TimestampMs: max(t.now().UnixMilli(), l.meta.LastUpdatedMillis()+1),
+		TimestampMs: max(t.now().UnixMilli(), l.newest()+1),
 		Summary:     &icetable.Summary{Operation: icetable.OpAppend, Properties: summary},
 	}
 	if parent != nil {
@@ -127,6 +127,15 @@ func (t *Table) request(l *loaded, s *icetable.Snapshot, caps commit.Capabilitie
 		ups = append(ups, icetable.NewSetSnapshotRefUpdate(tag, s.SnapshotID, icetable.TagRef, commit.TagAge.Milliseconds(), 0, 0))
 	}
 	return reqs, ups
+}
+
+// newest is the latest time that the metadata knows: a snapshot older than it may be refused for ever, whatever our clock says.
+func (l *loaded) newest() int64 {
+	at := l.meta.LastUpdatedMillis()
+	for e := range l.meta.SnapshotLogs() {
+		at = max(at, e.TimestampMs)
+	}
+	return at
 }
 
 // freshID is a positive snapshot id that the table does not have.

@@ -298,6 +298,16 @@ func (p *probe) race(ctx context.Context) error {
 	return nil
 }
 
+// loseHistory notes that a load has shown less than the table has.
+func (c *Catalog) loseHistory(id ident) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.caps.History {
+		c.caps.History = false
+		c.log.Warn("the catalog hides the history of its tables: every commit by somebody else will stop a table", "table", id.String())
+	}
+}
+
 // Learn compares the loads before and after the append of snapshot by this table, and takes away the capabilities that the
 // catalog shows not to have. It says in words what was lost. Call it only if nobody else's commit is between the two.
 func (t *Table) Learn(before, after commit.View, snapshot int64) (commit.Capabilities, []string) {

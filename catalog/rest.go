@@ -150,12 +150,12 @@ func (b *restBackend) dropNamespace(ctx context.Context, namespace []string) err
 
 func (b *restBackend) create(ctx context.Context, id ident, t newTable) error {
 	// Ids are given here as the server will give them, so that what is sent is consistent in itself.
-	meta, err := table.NewMetadata(t.schema, t.spec, table.UnsortedSortOrder, "", nil)
+	props := iceberg.Properties(maps.Clone(t.props))
+	props[table.PropertyFormatVersion] = fmt.Sprint(t.formatVersion)
+	meta, err := table.NewMetadata(t.schema, t.spec, table.UnsortedSortOrder, "", props)
 	if err != nil {
 		return &commit.Error{Class: commit.Rejected, Err: err}
 	}
-	props := iceberg.Properties(maps.Clone(t.props))
-	props[table.PropertyFormatVersion] = fmt.Sprint(t.formatVersion)
 	spec := meta.PartitionSpec()
 	order := meta.SortOrder()
 	return b.http.do(ctx, http.MethodPost, b.namespaceURL(id.namespace)+"/tables", map[string]any{

@@ -84,8 +84,12 @@ func (t *Table) view(l *loaded) commit.View {
 		}
 		v.Snapshots[id] = d
 	}
-	t.decoded = maps.Clone(v.Snapshots)
+	t.decoded = v.Snapshots // nobody changes a view
 	t.mu.Unlock()
+	if l.hidesHistory() {
+		v.Caps.History = false
+		t.cat.loseHistory(t.id)
+	}
 	for key, value := range m.Properties() {
 		if sink, ok := strings.CutPrefix(key, keyMirror); ok {
 			v.Mirrors[sink] = decodeMirror(value, v.TableUUID)
@@ -103,6 +107,20 @@ func (t *Table) view(l *loaded) commit.View {
 		v.SpecIDs = append(v.SpecIDs, s.ID())
 	}
 	return v
+}
+
+// hidesHistory tells whether the catalog shows less than the table has: a snapshot that is not the first, without its parent, and no
+// older metadata file either, although each commit leaves one behind.
+func (l *loaded) hidesHistory() bool {
+	for range l.meta.PreviousFiles() {
+		return false
+	}
+	for _, s := range l.snaps {
+		if s.SequenceNumber <= 1 || s.ParentSnapshotID != nil {
+			return false
+		}
+	}
+	return len(l.snaps) == 1
 }
 
 // handle is the load that v came from.

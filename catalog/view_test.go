@@ -3,6 +3,7 @@ package catalog
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
@@ -74,4 +75,22 @@ func TestView_DamagedMirrors(t *testing.T) {
 	if m := load(t, tb).Mirrors["s1"]; !m.Sound {
 		t.Errorf("the good one: %+v", m)
 	}
+}
+
+func TestView_ClocksOfOthersDoNotKeepUsBack(t *testing.T) {
+	w := newWorld(t)
+	w.create("shop.orders", nil, 2, nil)
+	tb := w.table("shop.orders", "", "s1")
+	now := time.Now()
+	tb.now = func() time.Time { return now.Add(5 * time.Hour) } // somebody whose clock is ahead
+	put(t, tb, 1, 0, 10)
+	tb.now = func() time.Time { return now.Add(-5 * time.Hour) }
+	put(t, tb, 1, 10, 20)
+	put(t, tb, 1, 20, 30)
+	v := load(t, tb)
+	s := v.Snapshots[v.Head]
+	if p := v.Snapshots[s.Parent]; !s.Time.After(p.Time) {
+		t.Errorf("snapshot of %s on top of one of %s", s.Time, p.Time)
+	}
+	wantIDs(t, w.ids("shop.orders", ""), 30)
 }
