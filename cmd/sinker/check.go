@@ -76,6 +76,7 @@ type topicReport struct {
 }
 
 type catalogReport struct {
+	Missing    string            `json:"missing,omitempty"` // the catalog itself: run makes it
 	Tags       bool              `json:"tags"`
 	Properties bool              `json:"properties"`
 	History    bool              `json:"history"`
@@ -216,7 +217,11 @@ func (c *checking) missingTopics() {
 func (c *checking) lake(ctx context.Context, probe bool) {
 	try, cancel := trying(ctx)
 	defer cancel()
-	l, err := openLake(try, c.cfg, c.app.log)
+	l, err := openLake(try, c.cfg, !probe, c.app.log)
+	if err != nil && commit.ClassOf(err) == commit.Missing {
+		c.noCatalog(ctx, err)
+		return
+	}
 	if err != nil {
 		c.problem("catalog", err)
 		return
@@ -237,6 +242,31 @@ func (c *checking) lake(ctx context.Context, probe bool) {
 	for _, t := range targets(c.cfg, c.topics) {
 		c.report.Tables = append(c.report.Tables, c.table(ctx, l, t))
 	}
+}
+
+// noCatalog is check where run would make the catalog's own tables first: no table exists yet.
+func (c *checking) noCatalog(ctx context.Context, err error) {
+	ctx, cancel := trying(ctx)
+	defer cancel()
+	c.report.Catalog = &catalogReport{Missing: err.Error()}
+	for _, t := range targets(c.cfg, c.topics) {
+		r := &tableReport{standing: &standing{Table: t.name, Branch: t.entry.Branch, Sink: c.cfg.Sink, Partitions: []partitionStanding{}}, Topics: t.words}
+		c.report.Tables = append(c.report.Tables, r)
+		c.absent(r, t)
+		if c.look != nil {
+			c.wouldBegin(ctx, r, t)
+		}
+	}
+}
+
+// absent is a table that does not exist.
+func (c *checking) absent(r *tableReport, t target) {
+	r.New = true
+	if t.entry.Create == nil {
+		c.problem("table "+t.name, errors.New("it does not exist; make it, or add create to its entry in the configuration"))
+		return
+	}
+	c.wouldCreate(r, t)
 }
 
 // warehouse asks for an object that is not there: an answer shows that the store is reached and the keys are right.
@@ -263,11 +293,8 @@ func (c *checking) table(ctx context.Context, l *lake, t target) *tableReport {
 		c.problem(step, errors.New(r.Error))
 	case r.Stop != nil:
 		c.report.Problems = append(c.report.Problems, problem{Step: step, What: r.Stop.Found + ". To go on: " + r.Stop.Do, Stops: true})
-	case !r.Exists && t.entry.Create == nil:
-		c.problem(step, errors.New("it does not exist; make it, or add create to its entry in the configuration"))
 	case !r.Exists:
-		r.New = true
-		c.wouldCreate(r, t)
+		c.absent(r, t)
 	default:
 		c.describe(ctx, r, t)
 	}

@@ -77,16 +77,19 @@ func (c *checking) printCatalog(p *printer) {
 		return
 	}
 	p.line("catalog        %s %s", c.cfg.Catalog.Type, c.cfg.Catalog.URI)
+	if k.Missing != "" {
+		p.line("  %s; run makes it", k.Missing)
+	}
 	if !k.Probed {
 		p.line("  what it really keeps was not tried, nor writing: --probe does")
 		return
 	}
 	for _, f := range k.Findings {
-		verdict := "yes"
+		verdict := "ok"
 		if !f.OK {
-			verdict = "NO "
+			verdict = "NO"
 		}
-		p.line("  %s  %s: %s", verdict, f.What, f.Found)
+		p.line("  %-3s %s: %s", verdict, f.What, f.Found)
 	}
 }
 

@@ -188,7 +188,7 @@ func (s *service) supervise(ctx context.Context) error {
 // openLake connects to the catalog, again and again until it answers; a refusal ends it. nil without an error: ctx ended.
 func (s *service) openLake(ctx context.Context) (*lake, error) {
 	for wait := (backoff{}); ; {
-		lake, err := openLake(ctx, s.cfg, s.app.log)
+		lake, err := openLake(ctx, s.cfg, false, s.app.log)
 		if err == nil {
 			return lake, nil
 		}

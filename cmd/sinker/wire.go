@@ -84,8 +84,9 @@ func s3Config(c *config.Config, log *slog.Logger) storage.S3Config {
 	return out
 }
 
-// openLake connects to the catalog. Close what it returns.
-func openLake(ctx context.Context, c *config.Config, log *slog.Logger) (*lake, error) {
+// openLake connects to the catalog; who only looks makes nothing, and gets an error of class Missing where the catalog itself has yet to
+// be made. Close what it returns.
+func openLake(ctx context.Context, c *config.Config, look bool, log *slog.Logger) (*lake, error) {
 	s3 := s3Config(c, log)
 	store, err := storage.Open(storage.Config{S3: s3})
 	if err != nil {
@@ -93,7 +94,7 @@ func openLake(ctx context.Context, c *config.Config, log *slog.Logger) (*lake, e
 	}
 	cat, err := catalog.Open(ctx, catalog.Config{
 		Type: c.Catalog.Type, URI: c.Catalog.URI.Reveal(), Warehouse: c.Catalog.Warehouse, Properties: c.Catalog.Properties.Reveal(),
-		Store: store, S3: &s3, Log: log,
+		Store: store, S3: &s3, Log: log, Look: look,
 	})
 	if err != nil {
 		store.Close()
