@@ -77,7 +77,7 @@ func (e *Error) hint() string {
 		return "create the bucket, or correct the location of the table or warehouse"
 	case "SignatureDoesNotMatch":
 		return "the secret key or the region is wrong"
-	case "InvalidAccessKeyId", "InvalidClientTokenId":
+	case "InvalidAccessKeyId", "InvalidClientTokenId", "XAdminUserNotFound":
 		return "the store does not know the access key"
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		return "the session credentials ran out and were not renewed"
@@ -128,13 +128,11 @@ func fault(op string, at place, attempts int, err error, secrets []string) *Erro
 		}
 	}
 	switch {
-	case e.Code == "NoSuchBucket":
-	case e.Code == "NoSuchUpload":
-	case e.Status == 404 || e.Code == "NoSuchKey" || e.Code == "NotFound":
+	case e.Code == "NoSuchKey" || e.Code == "NotFound" || e.Status == 404 && e.Code == "": // HEAD's answer has no code of its own
 		e.class = ErrNotFound
 	case e.Status == 412 || e.Code == "PreconditionFailed":
 		e.class = ErrExists
-	case e.Status == 401 || e.Status == 403:
+	case e.Status == 401 || e.Status == 403 || e.Code == "XAdminUserNotFound": // a 404 of versitygw
 		e.class = ErrDenied
 	}
 	if e.class != nil && (e.detail == "" || strings.EqualFold(e.detail, "Not Found") || strings.EqualFold(e.detail, "Forbidden")) {

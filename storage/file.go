@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"sync"
+	"sync/atomic"
 )
 
 // Files is a Store in local folders, for one machine: every object is durable, and its name too, before
@@ -243,8 +244,8 @@ type fileUpload struct {
 	folder, temp string
 	file         writable
 
-	mu    sync.Mutex // of buf, for Held
 	buf   []byte
+	held  atomic.Int64 // of buf
 	size  int64
 	ended bool
 }
@@ -257,10 +258,8 @@ func (u *fileUpload) Write(p []byte) (int, error) {
 	if err := u.ctx.Err(); err != nil {
 		return 0, localFault("upload", u.at, err)
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	if len(u.buf)+len(p) > fileBuffer {
-		if err := u.flushLocked(); err != nil {
+		if err := u.flush(); err != nil {
 			return 0, err
 		}
 	}
@@ -274,13 +273,14 @@ func (u *fileUpload) Write(p []byte) (int, error) {
 	}
 	if u.buf == nil {
 		u.buf = make([]byte, 0, fileBuffer)
+		u.held.Store(fileBuffer)
 	}
 	u.buf = append(u.buf, p...)
 	u.size += int64(len(p))
 	return len(p), nil
 }
 
-func (u *fileUpload) flushLocked() error {
+func (u *fileUpload) flush() error {
 	if len(u.buf) == 0 {
 		return nil
 	}
@@ -306,10 +306,7 @@ func (u *fileUpload) Commit(ctx context.Context) (int64, error) {
 }
 
 func (u *fileUpload) finish(ctx context.Context) error {
-	u.mu.Lock()
-	err := u.flushLocked()
-	u.mu.Unlock()
-	if err != nil {
+	if err := u.flush(); err != nil {
 		return err
 	}
 	for _, c := range []context.Context{u.ctx, ctx} {
@@ -320,7 +317,7 @@ func (u *fileUpload) finish(ctx context.Context) error {
 	if err := u.file.Sync(); err != nil {
 		return localFault("upload", u.at, err)
 	}
-	err = u.file.Close()
+	err := u.file.Close()
 	u.file = nil
 	if err != nil {
 		return localFault("upload", u.at, err)
@@ -377,14 +374,9 @@ func (u *fileUpload) Abort() {
 }
 
 func (u *fileUpload) drop() {
-	u.mu.Lock()
 	u.buf = nil
-	u.mu.Unlock()
+	u.held.Store(0)
 }
 
 // Held implements Upload.
-func (u *fileUpload) Held() int64 {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return int64(cap(u.buf))
-}
+func (u *fileUpload) Held() int64 { return u.held.Load() }

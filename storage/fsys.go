@@ -51,6 +51,9 @@ func (disk) SyncDir(name string) error {
 		return err
 	}
 	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil // this file system has no such thing, and nothing better to offer
+	}
 	if closed := d.Close(); err == nil {
 		err = closed
 	}

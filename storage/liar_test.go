@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // liar stands between the client and a true S3 server. For each request trick says what to do to it, or
@@ -156,6 +157,28 @@ func halfAnswer(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 func hangs(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
+}
+
+// stopsHalfWay sends half an answer and then nothing; trickles sends it all, in its own time.
+func stopsHalfWay(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	rec := httptest.NewRecorder()
+	pass.ServeHTTP(rec, r)
+	w.Header().Set("Content-Length", fmt.Sprint(rec.Body.Len()))
+	w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
+func trickles(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	rec := httptest.NewRecorder()
+	pass.ServeHTTP(rec, r)
+	w.Header().Set("Content-Length", fmt.Sprint(rec.Body.Len()))
+	for range 10 {
+		w.Write(rec.Body.Next(rec.Body.Len()/10 + 1))
+		w.(http.Flusher).Flush()
+		time.Sleep(80 * time.Millisecond)
+	}
+	w.Write(rec.Body.Bytes())
 }
 
 // ignores carries the request out as if a header had not been sent.

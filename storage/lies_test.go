@@ -52,7 +52,7 @@ func upload(ctx context.Context, s storage.Store, at string, data []byte) error 
 
 var (
 	little = storagetest.Bytes(1, 10_000)
-	much   = storagetest.Bytes(2, 2*part+4321)
+	much   = storagetest.Bytes(2, part+4321)
 )
 
 // A passing fault, on any request, before or after the store did its work, must not be seen at all.
@@ -96,7 +96,7 @@ func TestS3_NothingIsAcceptedThatTheStoreDoesNotHave(t *testing.T) {
 		want string
 	}{
 		"a put cut short":  {every("put", shortens), little, "5000 bytes of the 10000"},
-		"a part cut short": {first("part", shortens), much, "of the 10490081"},
+		"a part cut short": {first("part", shortens), much, "of the 5247201"},
 		"a put forgotten":  {every("put", forgets), little, "does not have it"},
 		"a put refused":    {every("put", says(400, "EntityTooLarge", "no")), little, "EntityTooLarge"},
 		"a completion answered with 200, an error": {every("complete", says(200, "InternalError", "we failed")), much, "InternalError"},
@@ -242,11 +242,35 @@ func TestS3_AnAttemptThatHangsEnds(t *testing.T) {
 	}
 }
 
+// An answer that stops in its middle is given up, one that only takes long is not.
+func TestS3_AnswersThatStopAndAnswersThatTakeLong(t *testing.T) {
+	l := newLiar(t, first("get", stopsHalfWay))
+	s := open(t, storage.S3Config{Endpoint: l.URL})
+	if err := s.Put(t.Context(), location("x"), little); err != nil {
+		t.Fatal(err)
+	}
+	s.Impatient(500 * time.Millisecond)
+	if got, err := s.ReadAll(t.Context(), location("x")); err != nil || !bytes.Equal(got, little) || l.count("get") < 2 {
+		t.Errorf("%d bytes, %v, %d requests", len(got), err, l.count("get"))
+	}
+	l = newLiar(t, every("get", trickles))
+	s = open(t, storage.S3Config{Endpoint: l.URL})
+	if err := s.Put(t.Context(), location("x"), little); err != nil {
+		t.Fatal(err)
+	}
+	s.Impatient(500 * time.Millisecond)
+	if got, err := s.ReadAll(t.Context(), location("x")); err != nil || !bytes.Equal(got, little) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 func TestS3_ErrorsAreClassedAndTellNoSecrets(t *testing.T) {
 	l := newLiar(t, func(kind string, n int, r *http.Request) trick {
 		switch {
 		case strings.Contains(r.URL.Path, "denied"):
 			return says(403, "AccessDenied", "not with "+testKey+" and "+testSecret)
+		case strings.Contains(r.URL.Path, "stranger"):
+			return says(404, "XAdminUserNotFound", "no user has this key")
 		case strings.Contains(r.URL.Path, "elsewhere"):
 			return says(301, "PermanentRedirect", "other region")
 		}
@@ -262,6 +286,7 @@ func TestS3_ErrorsAreClassedAndTellNoSecrets(t *testing.T) {
 		{second(s.Stat(t.Context(), location("denied"))), storage.ErrDenied, []string{"stat s3://lake/denied", "s3:ListBucket"}},
 		{second(s.ReadAll(t.Context(), location("missing"))), storage.ErrNotFound, []string{"read s3://lake/missing: object does not exist"}},
 		{s.Put(t.Context(), "s3://nobucket/x", little), nil, []string{"put s3://nobucket/x", "NoSuchBucket", "create the bucket"}},
+		{second(s.ReadAll(t.Context(), location("stranger"))), storage.ErrDenied, []string{"does not know the access key"}},
 		{s.Put(t.Context(), location("elsewhere"), little), nil, []string{"s3.region"}},
 	} {
 		if c.err == nil {

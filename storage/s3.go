@@ -240,7 +240,7 @@ func (s *S3) ReadAll(ctx context.Context, location string) ([]byte, error) {
 		return nil, err
 	}
 	var data []byte
-	_, err = s.try(ctx, "read", at, 1<<30, func(ctx context.Context) error {
+	_, err = s.try(ctx, "read", at, 0, func(ctx context.Context) error {
 		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.bucket, Key: &at.key, ChecksumMode: types.ChecksumModeEnabled})
 		if err != nil {
 			return err
@@ -248,7 +248,7 @@ func (s *S3) ReadAll(ctx context.Context, location string) ([]byte, error) {
 		defer out.Body.Close()
 		size := aws.ToInt64(out.ContentLength)
 		buf := bytes.NewBuffer(make([]byte, 0, min(max(size, 0)+bytes.MinRead, 64<<20)))
-		if _, err := io.Copy(buf, out.Body); err != nil {
+		if _, err := io.Copy(buf, patient(ctx, out.Body)); err != nil {
 			return err
 		}
 		if out.ContentLength != nil && int64(buf.Len()) != size {

@@ -64,14 +64,35 @@ func (s *S3) try(ctx context.Context, op string, at place, size int64, call func
 }
 
 func (s *S3) once(ctx context.Context, limit time.Duration, call func(ctx context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err := call(bounded)
+	timer := time.AfterFunc(limit, cancel)
+	defer timer.Stop()
+	err := call(context.WithValue(bounded, moving{}, func() { timer.Reset(limit) }))
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return &stalled{after: limit}
 	}
 	return err
 }
+
+// moving is the key of what a reader calls to say that an attempt goes on.
+type moving struct{}
+
+// patient reads an answer of any length: an attempt then has its time anew after each piece.
+func patient(ctx context.Context, body io.Reader) io.Reader {
+	alive, _ := ctx.Value(moving{}).(func())
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := body.Read(p)
+		if n > 0 && alive != nil {
+			alive()
+		}
+		return n, err
+	})
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // verdict is what a failed attempt calls for.
 type verdict struct {

@@ -3,7 +3,8 @@
 //
 // With Options.Dir the broker's records, topics, their ids, the cluster id and group offsets stay in that
 // folder, and survive a kill: the broker answers a producer only after the records were written to their file.
-// The loss of power can cost the last records unless Options.Sync is set.
+// The loss of power can cost the last records unless Options.Sync is set. To bound the folder give topics
+// retention.bytes; records go only when others come, so a stopped world loses none.
 package embedded
 
 import (
@@ -139,7 +140,9 @@ func (w *World) startBroker(o Options) error {
 		opts = append(opts, kfake.Ports(o.Port))
 	}
 	if !w.temporary {
-		opts = append(opts, kfake.DataDir(filepath.Join(w.Dir, "kafka")))
+		// Without an age limit unless a topic sets one: a partition that retention has emptied altogether begins at 0 again
+		// when the broker is restarted.
+		opts = append(opts, kfake.DataDir(filepath.Join(w.Dir, "kafka")), kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1"}))
 	}
 	if o.Sync {
 		opts = append(opts, kfake.SyncWrites())

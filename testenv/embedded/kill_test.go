@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/storage/storagetest"
 	"github.com/sinker-io/sinker/testenv/embedded"
 )
 
@@ -144,5 +145,38 @@ func TestWorld_SurvivesSIGKILL(t *testing.T) {
 		if got, _ := committed.Lookup("orders", int32(p)); got.At < at {
 			t.Errorf("the group's offset of partition %d is %d, was %d", p, got.At, at)
 		}
+	}
+}
+
+// Retention by size bounds the folder, and what it took stays away after a restart, at the same offsets.
+func TestWorld_RetentionBySize(t *testing.T) {
+	o := embedded.Options{Dir: t.TempDir(), SweepEvery: time.Millisecond, Topics: []embedded.Topic{{Name: "orders", Configs: map[string]string{"retention.bytes": "20000", "segment.bytes": "5000"}}}}
+	w, err := embedded.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if err := w.Produce(t.Context(), embedded.Record("orders", 0, nil, storagetest.Bytes(uint64(i), 1000))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	patience, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var before embedded.Log
+	for {
+		if _, before = one(t, w, "orders", 0); before.Start > 70 {
+			break
+		}
+		if patience.Err() != nil {
+			t.Fatalf("nothing goes: %+v", before)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w = start(t, o)
+	if _, after := one(t, w, "orders", 0); after.End != 100 || after.Start < before.Start || after.Start == 100 {
+		t.Errorf("after a restart the log is %+v, was %+v", after, before)
 	}
 }
