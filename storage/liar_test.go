@@ -159,6 +159,17 @@ func hangs(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 	<-r.Context().Done()
 }
 
+// hidesWhatIsMissing says 403 where 404 is true.
+func hidesWhatIsMissing(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	rec := httptest.NewRecorder()
+	pass.ServeHTTP(rec, r)
+	if rec.Code == http.StatusNotFound {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	pass.ServeHTTP(w, r)
+}
+
 // stopsHalfWay sends half an answer and then nothing; trickles sends it all, in its own time.
 func stopsHalfWay(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 	rec := httptest.NewRecorder()

@@ -199,6 +199,23 @@ func TestS3_StoreThatIgnoresConditionsOnCompletion(t *testing.T) {
 	}
 }
 
+// Keys that may not list a bucket are told "denied" of what does not exist.
+func TestS3_StoreThatHidesWhatIsMissing(t *testing.T) {
+	l := newLiar(t, every("head", hidesWhatIsMissing))
+	s := open(t, storage.S3Config{Endpoint: l.URL})
+	for i, data := range [][]byte{little, much} {
+		if err := upload(t.Context(), s, location(fmt.Sprint("x", i)), data); err != nil {
+			t.Error(err)
+		}
+		if err := upload(t.Context(), s, location(fmt.Sprint("x", i)), data); !errors.Is(err, storage.ErrExists) {
+			t.Errorf("a taken name: %v", err)
+		}
+	}
+	if _, err := s.Stat(t.Context(), location("missing")); !errors.Is(err, storage.ErrDenied) {
+		t.Errorf("what cannot be known is said to be known: %v", err)
+	}
+}
+
 func TestS3_CutAnswersAreReadAgain(t *testing.T) {
 	tricks := 0
 	l := newLiar(t, func(kind string, n int, r *http.Request) trick {

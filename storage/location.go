@@ -64,7 +64,7 @@ func parsePath(location, path string) (place, error) {
 	if !strings.HasPrefix(path, "/") {
 		return place{}, refuse(location, "is a relative path: want file:///path, from the root")
 	}
-	if strings.HasSuffix(path, "/") {
+	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, "/.") {
 		return place{}, refuse(location, "names a folder, not an object")
 	}
 	parts := make([]string, 0, 8)

@@ -71,13 +71,14 @@ func unimplemented(err error) bool {
 	return errors.As(err, &f) && (f.Status == http.StatusNotImplemented || f.Code == "NotImplemented")
 }
 
-// vacant looks whether the name is free.
+// vacant looks whether the name is free. Credentials that may not list the bucket, as those that a catalog hands out
+// for one table often are, get "denied" for an object that is not there: that is no reason to refuse, names are unique.
 func (s *S3) vacant(ctx context.Context, op string, at place) error {
 	_, err := s.head(ctx, op, at, false)
 	switch {
 	case err == nil:
 		return &Error{Op: op, Location: at.String(), class: ErrExists}
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDenied):
 		return nil
 	}
 	return err
