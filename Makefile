@@ -30,6 +30,11 @@ help: ## this list
 
 .PHONY: build
 build: ## bin/sinker: one static binary, no C
+	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/sinker ./cmd/sinker
+	@bin/sinker version
+
+.PHONY: release
+release: ## the same without this machine's paths, for handing out; compiles everything anew
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/sinker ./cmd/sinker
 	@bin/sinker version
 
