@@ -192,7 +192,8 @@ func (c *Committer) settled(ctx context.Context) (View, State, error) {
 		}
 		if c.Rollback == StopOnRollback {
 			return v, st, c.named(stop(v, RolledBack, fmt.Sprintf("the branch was moved back to offsets of snapshot %d, and policy.rollback is stop", st.Holder),
-				"`sinker offsets accept --table TABLE --position start|mirror --reason WHY` (start: read the removed rows again; mirror: leave them out), or policy.rollback: replay"))
+				"to read the removed rows again: `sinker offsets accept --table TABLE --position start --reason WHY`, or policy.rollback: replay; "+
+					"to leave them out: `sinker offsets accept --table TABLE --position mirror --reason WHY`"))
 		}
 		if _, err := c.send(ctx, v, c.reanchor(v, st)); err != nil {
 			return v, st, err

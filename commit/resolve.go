@@ -194,8 +194,9 @@ func Lineage(v View) map[uuid.UUID]bool {
 }
 
 const (
-	doAccept = "look at the table and at `sinker offsets show`, then tell sinker where to go on with " +
-		"`sinker offsets accept --table TABLE --position mirror|start --reason WHY` (mirror: the rows up to the last known offsets are there; start: they are not)"
+	doAccept = "look at the table and at `sinker offsets show`. If the rows up to the last known offsets are in it: " +
+		"`sinker offsets accept --table TABLE --position mirror --reason WHY`; if they are not: " +
+		"`sinker offsets accept --table TABLE --position start --reason WHY`"
 	doRestore = "restore the table's metadata from an earlier metadata file"
 )
 

@@ -49,6 +49,7 @@ type Table interface {
 type Config struct {
 	Sink           string // id, under which tables keep our offsets
 	Group          string // consumer group, for the status only
+	File           string // of the configuration, for the commands in a Stop's advice; optional
 	Source         Source
 	Entries        []Entry
 	Budget         *budget.Budget

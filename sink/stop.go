@@ -3,6 +3,7 @@ package sink
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,12 +16,20 @@ import (
 
 // stopTable gives up what the lane holds and waits for an operator, or for the world to change.
 func (l *lane) stopTable(s *commit.Stop) {
+	l.complete(s)
 	news := l.stop() == nil || l.stop().Reason != s.Reason
 	l.again("", nil)
 	l.setStop(s)
 	l.lookAgain(s)
 	if told := l.s.cfg.Events.Stopped; told != nil && news {
 		told(StopInfo{Table: l.name, Stop: s})
+	}
+}
+
+// complete makes the commands in the advice ready to paste.
+func (l *lane) complete(s *commit.Stop) {
+	if f := l.s.cfg.File; f != "" {
+		s.Do = strings.ReplaceAll(s.Do, "sinker offsets accept --", "sinker offsets accept -c "+f+" --")
 	}
 }
 
@@ -33,6 +42,7 @@ func (l *lane) lookAgain(s *commit.Stop) {
 
 // stopPart stops one partition; the others go on.
 func (l *lane) stopPart(id offsets.Partition, p *part, s *commit.Stop) {
+	l.complete(s)
 	news := p.stop == nil || p.stop.Reason != s.Reason || p.stop.Offset != s.Offset
 	p.started, p.stop = false, s
 	l.s.cfg.Source.Pause([]offsets.Partition{id})
