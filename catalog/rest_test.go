@@ -59,12 +59,12 @@ func TestREST_EveryAnswerHasItsClass(t *testing.T) {
 		400: commit.Rejected, 413: commit.Rejected, 422: commit.Rejected, 401: commit.Denied, 403: commit.Denied, 404: commit.Missing, 409: commit.Conflict,
 		408: commit.Busy, 429: commit.Busy, 500: commit.Unknown, 502: commit.Unknown, 503: commit.Unknown, 504: commit.Unknown, 301: commit.Unknown, 307: commit.Unknown, 418: commit.Unknown,
 	} {
-		s.answer = func(w http.ResponseWriter) bool {
+		s.onCommit(func(w http.ResponseWriter) bool {
 			w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
 			w.WriteHeader(status)
 			fmt.Fprint(w, "no\n\x00 very-secret-token \x1b[31m")
 			return true
-		}
+		})
 		before := load(t, tb)
 		posts := s.count(http.MethodPost)
 		_, err := tb.Append(t.Context(), before, change("s1", 1, 0))
@@ -80,11 +80,11 @@ func TestREST_EveryAnswerHasItsClass(t *testing.T) {
 			t.Errorf("%d: the load does not show the commit", status)
 		}
 	}
-	s.answer = func(w http.ResponseWriter) bool {
+	s.onCommit(func(w http.ResponseWriter) bool {
 		w.Header().Set("Retry-After", "3")
 		w.WriteHeader(503)
 		return true
-	}
+	})
 	_, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, 0))
 	wantClass(t, err, commit.Busy)
 }
@@ -104,9 +104,10 @@ func TestREST_ABrokenConnectionIsNotTriedAgain(t *testing.T) {
 	}
 	for _, when := range []string{"before", "after"} {
 		base := load(t, tb) // on a connection that is kept and used again
-		s.before, s.answer = nil, hang
+		s.onRequest(nil)
+		s.onCommit(hang)
 		if when == "before" {
-			s.before = func(w http.ResponseWriter, r *http.Request) bool { return r.Method == http.MethodPost && hang(w) }
+			s.onRequest(func(w http.ResponseWriter, r *http.Request) bool { return r.Method == http.MethodPost && hang(w) })
 		}
 		posts := s.count(http.MethodPost)
 		_, err := tb.Append(t.Context(), base, change("s1", 1, 0))
@@ -116,23 +117,23 @@ func TestREST_ABrokenConnectionIsNotTriedAgain(t *testing.T) {
 		}
 	}
 	t.Run("a 200 that breaks off is a yes", func(t *testing.T) {
-		s.before = nil
-		s.answer = func(w http.ResponseWriter) bool {
+		s.onRequest(nil)
+		s.onCommit(func(w http.ResponseWriter) bool {
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(200)
 			fmt.Fprint(w, `{"metadata":`)
 			return true
-		}
+		})
 		if _, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, 0)); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("a load that breaks off is none", func(t *testing.T) {
-		s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		s.onRequest(func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, `{"metadata":`)
 			return true
-		}
+		})
 		_, err := tb.Load(t.Context())
 		wantClass(t, err, commit.Unknown)
 	})
@@ -143,7 +144,7 @@ func TestREST_ASilentServerIsLeftAfterTheDeadline(t *testing.T) {
 	s := newRESTServer(t, w)
 	c := s.open(t, func(cfg *Config) { cfg.Properties["request-timeout"] = "50ms" })
 	quiet := make(chan struct{})
-	s.before = func(w http.ResponseWriter, r *http.Request) bool { <-quiet; return true }
+	s.onRequest(func(w http.ResponseWriter, r *http.Request) bool { <-quiet; return true })
 	defer close(quiet)
 	_, err := c.Exists(context.Background(), "shop.orders")
 	wantClass(t, err, commit.Unknown)
@@ -158,7 +159,7 @@ func TestREST_TokensAreRenewed(t *testing.T) {
 	var issued atomic.Int64
 	revoked := atomic.Int64{}
 	deny := atomic.Bool{}
-	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+	s.onRequest(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/v1/oauth/tokens" {
 			_ = r.ParseForm()
 			if r.Form.Get("client_secret") != "s3cr3t-s3cr3t" || r.Form.Get("client_id") != "me" || r.Form.Get("scope") != "PRINCIPAL_ROLE:ALL" || r.Form.Get("grant_type") != "client_credentials" || deny.Load() {
@@ -174,7 +175,7 @@ func TestREST_TokensAreRenewed(t *testing.T) {
 			return true
 		}
 		return false
-	}
+	})
 	c := s.open(t, func(cfg *Config) {
 		cfg.Properties["credential"], cfg.Properties["scope"] = "me:s3cr3t-s3cr3t", "PRINCIPAL_ROLE:ALL"
 	})

@@ -20,12 +20,10 @@ type restServer struct {
 	*httptest.Server
 	w    *world
 	conf map[string]any // answer of /v1/config
-	// before sees every request first; true: it has answered.
-	before func(w http.ResponseWriter, r *http.Request) bool
-	// answer replaces the answer to a commit that was applied; true: it has answered.
-	answer func(w http.ResponseWriter) bool
 
 	mu       sync.Mutex
+	before   func(w http.ResponseWriter, r *http.Request) bool
+	answer   func(w http.ResponseWriter) bool
 	config   map[string]string // handed out with a load
 	creds    []credential
 	requests []*http.Request
@@ -61,13 +59,28 @@ func newRESTServer(t *testing.T, w *world) *restServer {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.requests = append(s.requests, r.Clone(r.Context()))
+		before := s.before
 		s.mu.Unlock()
-		if s.before == nil || !s.before(w, r) {
+		if before == nil || !before(w, r) {
 			mux.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// onRequest lets f see every request first; if it returns true it has answered. Nil ends that.
+func (s *restServer) onRequest(f func(w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// onCommit lets f answer in place of the server after a commit was applied; if it returns true it has answered.
+func (s *restServer) onCommit(f func(w http.ResponseWriter) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = f
 }
 
 func (s *restServer) open(t *testing.T, edit func(*Config)) *Catalog {
@@ -176,7 +189,10 @@ func (s *restServer) commit(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	if s.answer != nil && s.answer(w) {
+	s.mu.Lock()
+	answer := s.answer
+	s.mu.Unlock()
+	if answer != nil && answer(w) {
 		return
 	}
 	if l, err = s.w.cat.back.load(r.Context(), s.ident(r)); err != nil {
