@@ -179,7 +179,8 @@ func TestKubernetes_ConfigurationProbesAndLimits(t *testing.T) {
 func variables(t *testing.T, docs []map[string]any, container map[string]any) []string {
 	t.Helper()
 	var out []string
-	for _, e := range at(t, container, "env").([]any) {
+	env, _ := container["env"].([]any)
+	for _, e := range env {
 		out = append(out, at(t, e, "name").(string))
 	}
 	if container["envFrom"] != nil {
