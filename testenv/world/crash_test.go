@@ -7,6 +7,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -51,7 +53,8 @@ type crash struct {
 // Instances are killed where it hurts most, frozen until the group has forgotten them, and their servers restarted, while
 // records keep coming. In the end each record is in the table once.
 func TestCrash_NothingLostNothingDoubled(t *testing.T) {
-	w := must(servers.World(t.Context(), real.RESTVersityGW))(t)
+	t.Parallel()
+	w := ownWorld(t) // its servers are taken down
 	const topic, table, sink = "crash", "crash", "crash"
 	noError(t, load.Topic(t.Context(), w.Kafka.Addr, topic, partitions, nil))
 	c := &crash{t: t, w: w, table: table, seen: map[window]int{}, rng: rand.New(rand.NewPCG(1, 2))}
@@ -129,6 +132,23 @@ func TestCrash_NewTable(t *testing.T) {
 	if c.seen[tableBirth] < size.Births {
 		t.Errorf("%d kills, want %d", c.seen[tableBirth], size.Births)
 	}
+}
+
+// ownWorld starts servers for one test alone.
+func ownWorld(t *testing.T) *real.World {
+	t.Helper()
+	dir := filepath.Join(scratch, "own-"+t.Name())
+	noError(t, os.MkdirAll(dir, 0o755))
+	set := real.NewSet(dir)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(set.Logs(2000))
+		}
+		if err := set.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return must(set.World(t.Context(), real.RESTVersityGW))(t)
 }
 
 // instance prepares one that reaches catalog and store through proxies; the catalog answers commits late.

@@ -2,6 +2,7 @@ package world
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -90,10 +91,17 @@ func everyReader(t *testing.T, w *real.World, name string, want judge.Answer, q 
 	t.Helper()
 	table := must(judge.Of(t.Context(), w, name))(t)
 	answers := map[string]judge.Answer{}
-	for _, r := range []judge.Reader{judge.DuckDB, judge.PyIceberg, judge.ClickHouse} {
-		answers[string(r)] = must(r.Ask(t.Context(), table, q))(t)
+	var took []string
+	ask := func(name string, how func(context.Context, judge.Table, judge.Question) (judge.Answer, error)) {
+		began := time.Now()
+		answers[name] = must(how(t.Context(), table, q))(t)
+		took = append(took, fmt.Sprintf("%s %s", name, time.Since(began).Round(100*time.Millisecond)))
 	}
-	answers["spark"] = must(must(spark())(t).Ask(t.Context(), table, q))(t)
+	for _, r := range []judge.Reader{judge.DuckDB, judge.PyIceberg, judge.ClickHouse} {
+		ask(string(r), r.Ask)
+	}
+	ask("spark", must(spark())(t).Ask)
+	t.Logf("%s was read by %s", name, strings.Join(took, ", "))
 	for reader, a := range answers {
 		for _, d := range judge.Differ("the source", want, reader, a) {
 			t.Errorf("%s: %s", name, d)
