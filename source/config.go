@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -179,11 +180,11 @@ func (c Config) clientOpts() ([]kgo.Opt, error) {
 	return append(append(opts, security...), c.Opts...), err
 }
 
-// clientLog hands the client's log to ours: its errors and warnings as warnings, the rest for debugging.
+// clientLog hands the client's log to ours, a step quieter: what ends something for it, it tries again or we do.
 type clientLog struct{ to *slog.Logger }
 
 func (l clientLog) Level() kgo.LogLevel {
-	if l.to.Enabled(nil, slog.LevelDebug) { //nolint:staticcheck // the client gives no context here
+	if l.to.Enabled(context.Background(), slog.LevelDebug) {
 		return kgo.LogLevelInfo
 	}
 	return kgo.LogLevelWarn
@@ -191,13 +192,16 @@ func (l clientLog) Level() kgo.LogLevel {
 
 func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	at := slog.LevelDebug
-	if level == kgo.LogLevelError || level == kgo.LogLevelWarn {
+	switch level {
+	case kgo.LogLevelError:
 		at = slog.LevelWarn
+	case kgo.LogLevelWarn:
+		at = slog.LevelInfo
 	}
-	l.to.Log(nil, at, "kafka client: "+msg, keyvals...) //nolint:staticcheck // as above
+	l.to.Log(context.Background(), at, "kafka client: "+msg, keyvals...)
 }
 
-// halfOf the rebalance timeout is what a revocation may take.
+// revokeTime is what a revocation may take.
 func (c Config) revokeTime() time.Duration { return c.RebalanceTimeout / 2 }
 
 func clampInt32(n int) int32 { return int32(min(max(n, 1), math.MaxInt32)) }

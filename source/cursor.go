@@ -48,8 +48,11 @@ func newCursor(p offsets.Partition) *cursor {
 	return &cursor{part: p, leader: -1, leaderEpoch: -1, logStart: -1, lastStable: -1, highWater: -1}
 }
 
-// start moves the cursor.
+// start moves the cursor. A start where the reader stands already may come without an epoch: it is known here.
 func (c *cursor) start(s Start) {
+	if s.LeaderEpoch < 0 && c.phase != assigned && s.Offset == c.delivered {
+		s.LeaderEpoch = c.deliveredEpoch
+	}
 	c.phase = live
 	c.gen++
 	c.next, c.epoch = s.Offset, s.LeaderEpoch

@@ -18,7 +18,7 @@ type Records struct {
 	Partition   offsets.Partition
 	Range       offsets.Range
 	LeaderEpoch int32         // of the record batch that holds Range.To-1
-	Recs        []*kgo.Record // readable data records only
+	Recs        []*kgo.Record // readable data records only; their Attrs and Context are not set
 	Bytes       int64         // taken from the budget for them; the receiver gives them back with Release
 	release     func()
 }
@@ -31,11 +31,12 @@ func (r Records) Release() {
 	}
 }
 
-// Assigned says that the partitions are ours now. Nothing of them is fetched before Group.StartAt.
+// Assigned says that the partitions are ours now. Nothing of them is fetched before Group.StartAt. A topic that was
+// re-created while it was ours has its new partitions assigned after the Fault of the old ones, without Revoked.
 type Assigned struct{ Partitions []offsets.Partition }
 
 // Revoked says that the partitions will leave us. They are ours until Done is called or Deadline passes;
-// no Records of them follow this event.
+// no Records of them follow this event. Partitions that ended by FaultRecreated are among them.
 type Revoked struct {
 	Partitions []offsets.Partition
 	Deadline   time.Time

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sinker-io/sinker/offsets"
 )
@@ -79,11 +80,12 @@ func Open(ctx context.Context, cfg Config) (*Group, error) {
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.fetching, g.stop = context.WithCancel(g.ctx)
 
-	if err := ping(ctx, cfg); err != nil {
+	brokers, err := ping(ctx, cfg)
+	if err != nil {
 		g.cancel()
 		return nil, err
 	}
-	g.slots = make(chan struct{}, max(4, min(16, int(cfg.Budget.Limit()/4)/max(cfg.FetchMaxBytes, 1))))
+	g.cfg.FetchMaxBytes, g.slots = share(cfg, brokers)
 	if g.cl, err = kgo.NewClient(append(opts, g.memberOpts()...)...); err != nil {
 		g.cancel()
 		return nil, fmt.Errorf("source: open: %w", err)
@@ -96,9 +98,17 @@ func Open(ctx context.Context, cfg Config) (*Group, error) {
 	return g, nil
 }
 
+// share divides the memory for answers that are under way, a quarter of the budget: with many brokers each answer is
+// smaller, so that every broker can have one held while the next comes.
+func share(cfg Config, brokers int) (bytes int, slots chan struct{}) {
+	all := int(cfg.Budget.Limit() / 4)
+	bytes = min(cfg.FetchMaxBytes, max(all/max(2*brokers, 1), 256<<10))
+	return bytes, make(chan struct{}, max(4, all/max(bytes, 1)))
+}
+
 // ping asks the cluster for its metadata through a client of its own, one that is no member, so that nobody is
-// disturbed when this member could not work.
-func ping(ctx context.Context, cfg Config) error {
+// disturbed when this member could not work. It answers how many brokers there are.
+func ping(ctx context.Context, cfg Config) (brokers int, err error) {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, 30*time.Second)
@@ -106,22 +116,25 @@ func ping(ctx context.Context, cfg Config) error {
 	}
 	security, err := securityOpts(cfg.TLS, cfg.SASL)
 	if err != nil {
-		return fmt.Errorf("source: open: %w", err)
+		return 0, fmt.Errorf("source: open: %w", err)
 	}
 	opts := append([]kgo.Opt{kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID(cfg.ClientID), kgo.DisableClientMetrics(), kgo.RequestRetries(3)}, security...)
 	cl, err := kgo.NewClient(append(opts, cfg.Opts...)...)
 	if err != nil {
-		return fmt.Errorf("source: open: %w", err)
+		return 0, fmt.Errorf("source: open: %w", err)
 	}
 	defer cl.Close()
-	if err := cl.Ping(ctx); err != nil {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{} // none
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
 		hint := "check kafka.brokers, tls and sasl"
 		if cfg.SASL != nil && errors.Is(err, io.EOF) {
 			hint = fmt.Sprintf("it may not accept this user, password or token by %s", cfg.SASL.Mechanism)
 		}
-		return fmt.Errorf("source: open: no broker of %q could be used: %w; %s", cfg.Brokers, err, hint)
+		return 0, fmt.Errorf("source: open: no broker of %q could be used: %w; %s", cfg.Brokers, err, hint)
 	}
-	return nil
+	return len(resp.Brokers), nil
 }
 
 // Events is the stream. It is closed after Lost, and by Close.

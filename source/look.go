@@ -24,7 +24,7 @@ func OpenLook(ctx context.Context, cfg Config) (*Look, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: open: %w", err)
 	}
-	if err := ping(ctx, cfg); err != nil {
+	if _, err := ping(ctx, cfg); err != nil {
 		return nil, err
 	}
 	security, err := securityOpts(cfg.TLS, cfg.SASL)

@@ -130,8 +130,11 @@ func (g *Group) hear() {
 				g.lose(g.cl, fmt.Errorf("source: group %s: %w; see kafka.group, kafka.instance_id and the rights of the user", g.cfg.Group, err))
 				return
 			}
-			g.cfg.Logger.Warn("source: the group's coordinator refused or could not be reached, trying again",
-				"group", g.cfg.Group, "topic", topic, "error", err)
+			if topic != "" {
+				g.cfg.Logger.Warn("source: a topic cannot be looked up, trying again", "topic", topic, "error", err)
+				return
+			}
+			g.cfg.Logger.Warn("source: the group's coordinator refused or could not be reached, trying again", "group", g.cfg.Group, "error", err)
 		})
 	}
 }

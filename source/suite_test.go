@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -19,7 +20,12 @@ func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	return c
 }
 
-func TestGroup_OnAFakeBroker(t *testing.T) {
+// TestGroup_KeepsItsPromises runs the suite on a fake broker, or on the one that SINKER_KAFKA names (host:port).
+func TestGroup_KeepsItsPromises(t *testing.T) {
+	if addr := os.Getenv("SINKER_KAFKA"); addr != "" {
+		sourcetest.Run(t, sourcetest.World{Brokers: []string{addr}})
+		return
+	}
 	c := fake(t)
 	sourcetest.Run(t, sourcetest.World{Brokers: c.ListenAddrs(), Session: time.Second, Patience: 20 * time.Second})
 }

@@ -1,6 +1,7 @@
 package sourcetest
 
 import (
+	"math/rand/v2"
 	"regexp"
 	"sync"
 	"testing"
@@ -44,6 +45,16 @@ func newTopics(t *testing.T, s *stage) {
 			t.Error("a topic that matches nothing was assigned")
 		}
 	}
+}
+
+func laterTopic(t *testing.T, s *stage) {
+	r := s.open(nil)
+	if topics, err := r.g.Topics(s.ctx); err != nil || len(topics) != 0 {
+		t.Errorf("topics %v %v before there are any", topics, err)
+	}
+	s.create(s.topic, 1)
+	s.produce(s.topic, 0, 0, 3)
+	r.until("its records", func() bool { return r.at[r.part(0)] == 3 })
 }
 
 // shared is where the members of one test meet: as the tables are, it is the truth about positions.
@@ -301,6 +312,17 @@ func points(t *testing.T, s *stage) {
 	if err != nil || id == "" {
 		t.Errorf("cluster id %q, %v", id, err)
 	}
+	look, err := source.OpenLook(s.ctx, s.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer look.Close()
+	if theirs, err := look.ClusterID(s.ctx); err != nil || theirs != id {
+		t.Errorf("a look from outside finds cluster %q, %v", theirs, err)
+	}
+	if at, err := look.OffsetsAt(s.ctx, []offsets.Partition{p, q}, source.Latest); err != nil || at[p] != 10 {
+		t.Errorf("a look from outside finds latest %v, %v", at, err)
+	}
 	infos, err := r.g.Inspect(s.ctx, []offsets.Partition{p, q}, map[offsets.Partition]int32{p: 0})
 	if err != nil || len(infos) != 2 || infos[0].Err != nil || infos[1].Err != nil {
 		t.Fatalf("inspect: %+v %v", infos, err)
@@ -341,3 +363,60 @@ func groupOffsets(t *testing.T, s *stage) {
 	again.until("all from 0", func() bool { return again.at[p] == 10 })
 	wantValues(t, again.values(p), 0, 10)
 }
+
+// churn lets members come and go at random while records flow. What is in sh is the truth, as the tables are; each
+// member begins where it stands. Nothing is missed, and nothing comes from a member that let go.
+func churn(t *testing.T, s *stage, rounds int, change func(*source.Config)) {
+	const parts, each = 12, 20
+	s.create(s.topic, parts)
+	sh := &shared{owner: map[offsets.Partition]*reader{}, at: map[offsets.Partition]int64{}, seen: map[offsets.Partition]map[int64]int{}}
+	type member struct {
+		r    *reader
+		stop chan struct{}
+		wg   *sync.WaitGroup
+	}
+	var members []member
+	join := func() {
+		r, stop := s.open(change), make(chan struct{})
+		members = append(members, member{r, stop, r.follow(sh, stop)})
+	}
+	leave := func(i int) {
+		m := members[i]
+		members = append(members[:i], members[i+1:]...)
+		close(m.stop)
+		m.wg.Wait()
+		sh.mu.Lock()
+		for p, o := range sh.owner {
+			if o == m.r {
+				delete(sh.owner, p)
+			}
+		}
+		sh.mu.Unlock()
+		m.r.close()
+	}
+	join()
+	for round := range rounds {
+		for p := range int32(parts) {
+			s.produce(s.topic, p, round*each, each)
+		}
+		if len(members) > 1 && rand.IntN(2) == 0 || len(members) > 4 {
+			leave(rand.IntN(len(members)))
+		} else {
+			join()
+		}
+		time.Sleep(time.Duration(rand.IntN(int(s.w.Session / 2))))
+	}
+	s.eventually("everything is read", func() bool { return sh.total() == rounds*parts*each })
+	for len(members) > 0 {
+		leave(0)
+	}
+	for p, m := range sh.seen {
+		for o, n := range m {
+			if n != 1 {
+				t.Errorf("offset %d of %s was read %d times by members that handed over in order", o, p, n)
+			}
+		}
+	}
+}
+
+func churning(t *testing.T, s *stage) { churn(t, s, 8, nil) }

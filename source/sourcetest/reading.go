@@ -255,18 +255,24 @@ func recreated(t *testing.T, s *stage) {
 		ts, err := s.adm.ListTopics(s.ctx, s.topic)
 		return err == nil && (ts[s.topic].Err != nil || len(ts) == 0)
 	})
-	s.create(s.topic, 2)
+	s.create(s.topic, 3)
 	s.cl.PurgeTopicsFromClient(s.topic) // the producer remembers the old id
 	s.produce(s.topic, 0, 500, 30)
 	fresh := func(num int32) (offsets.Partition, bool) {
 		for p := range r.held {
-			if p.Num == num && p != old[num] {
+			if p.Num == num && !slices.Contains(old, p) {
 				return p, true
 			}
 		}
 		return offsets.Partition{}, false
 	}
-	r.until("the new incarnation", func() bool { p, ok := fresh(0); _, both := fresh(1); return ok && both && r.at[p] == 30 })
+	s.produce(s.topic, 2, 0, 5)
+	r.until("the new incarnation, with a partition more", func() bool {
+		p, ok := fresh(0)
+		_, two := fresh(1)
+		q, three := fresh(2)
+		return ok && two && three && r.at[p] == 30 && r.at[q] == 5
+	})
 	p, _ := fresh(0)
 	wantValues(t, r.values(p), 500, 30)
 	wantValues(t, r.values(old[0]), 0, 20)
