@@ -92,13 +92,17 @@ func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities,
 	return s.SnapshotID, nil
 }
 
-// refsAllow refuses a table whose references have our names but not our kinds.
+// refsAllow refuses a table whose references have our names but not our kinds, and a branch that would have to be made beside
+// others: nobody could say whether it was meant to hold their rows.
 func (t *Table) refsAllow(l *loaded) error {
 	if ref, ok := l.refs[tagPrefix+t.sink]; ok && ref.SnapshotRefType != icetable.TagRef {
 		return classed(commit.Rejected, "%s is a branch, and the name is needed for sinker's tag: rename the branch", tagPrefix+t.sink)
 	}
-	if ref, ok := l.refs[t.branch]; ok && ref.SnapshotRefType != icetable.BranchRef {
+	switch ref, ok := l.refs[t.branch]; {
+	case ok && ref.SnapshotRefType != icetable.BranchRef:
 		return classed(commit.Rejected, "%s is a tag, not a branch", t.branch)
+	case !ok && t.branch != mainBranch && len(l.refs) > 0:
+		return classed(commit.Rejected, "it has no branch %s, and other branches hold rows: create the branch first (in Spark: ALTER TABLE %s CREATE BRANCH %s)", t.branch, t.id, t.branch)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func openREST(ctx context.Context, cfg Config, log *slog.Logger) (*restBackend, 
 	if err != nil || root.Host == "" || (root.Scheme != "http" && root.Scheme != "https") {
 		return nil, classed(commit.Rejected, "uri %q: want http(s)://host[:port][/path]", plainURI(cfg.URI))
 	}
-	uri := strings.TrimRight(cfg.URI, "/")
+	uri := restRoot(cfg.URI)
 	client, err := newRESTClient(ctx, cfg, cfg.Properties, uri)
 	if err != nil {
 		return nil, err
@@ -58,6 +58,9 @@ func openREST(ctx context.Context, cfg Config, log *slog.Logger) (*restBackend, 
 	var told restConfig
 	if err := client.do(ctx, http.MethodGet, at, nil, &told); err != nil {
 		client.close()
+		if class := classOf(err); class == commit.Missing || class == commit.Rejected {
+			return nil, wrap(err, "no Iceberg REST catalog answers at this uri, or it does not know the warehouse")
+		}
 		return nil, wrap(err, "read the server's configuration")
 	}
 	// The server's defaults yield to ours, and its overrides do not.
@@ -67,10 +70,10 @@ func openREST(ctx context.Context, cfg Config, log *slog.Logger) (*restBackend, 
 	}
 	maps.Copy(props, cfg.Properties)
 	maps.Copy(props, told.Overrides)
-	if to := props["uri"]; to != "" && to != cfg.URI {
-		uri = strings.TrimRight(to, "/")
+	if to := props["uri"]; to != "" {
+		uri = restRoot(to)
 	}
-	if !maps.Equal(props, cfg.Properties) || uri != strings.TrimRight(cfg.URI, "/") {
+	if !maps.Equal(props, cfg.Properties) || uri != restRoot(cfg.URI) {
 		client.close()
 		if client, err = newRESTClient(ctx, cfg, props, uri); err != nil {
 			return nil, err
@@ -90,6 +93,9 @@ func openREST(ctx context.Context, cfg Config, log *slog.Logger) (*restBackend, 
 	b.vault = newVault(b, log)
 	return b, nil
 }
+
+// restRoot is an address without the /v1 that every path begins with, for those who wrote it.
+func restRoot(uri string) string { return strings.TrimSuffix(strings.TrimRight(uri, "/"), "/v1") }
 
 // escapePrefix leaves a prefix that the server has escaped already as it is.
 func escapePrefix(p string) string {

@@ -233,7 +233,7 @@ func TestREST_ServerConfiguration(t *testing.T) {
 	s := newRESTServer(t, w)
 	s.conf = map[string]any{"defaults": map[string]string{"header.X-A": "default", "header.X-B": "default"}, "overrides": map[string]string{"header.X-C": "override"}}
 	c := s.open(t, func(cfg *Config) {
-		cfg.Warehouse = "arn:a b/c"
+		cfg.Warehouse, cfg.URI = "arn:a b/c", cfg.URI+"/v1/"
 		cfg.Properties["header.X-B"], cfg.Properties["header.X-C"], cfg.Properties["header.Idempotency-Key"] = "mine", "mine", "1"
 	})
 	if _, err := c.Exists(t.Context(), "shop.orders"); err != nil {
@@ -251,6 +251,28 @@ func TestREST_ServerConfiguration(t *testing.T) {
 	for in, want := range map[string]string{"main|lake": "main%7Clake", "main%7Clake": "main%7Clake", "a/b c": "a/b%20c"} {
 		if got := escapePrefix(in); got != want {
 			t.Errorf("prefix %s became %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestREST_OpenSaysWhatIsWrong(t *testing.T) {
+	w := newWorld(t)
+	s := newRESTServer(t, w)
+	for name, edit := range map[string]func(*Config){
+		"no address": func(c *Config) { c.URI = "localhost:8181" }, "another server": func(c *Config) { c.URI += "/elsewhere" },
+		"nobody": func(c *Config) { c.URI = "http://127.0.0.1:1" }, "token server": func(c *Config) {
+			c.Properties = map[string]string{"credential": "a:hunter2hunter2", "oauth2-server-uri": "nonsense"}
+		},
+		"password": func(c *Config) { c.URI = "http://me:hunter2hunter2@127.0.0.1:1" },
+	} {
+		cfg := Config{Type: "rest", URI: s.URL, Store: w.store}
+		edit(&cfg)
+		c, err := Open(t.Context(), cfg)
+		if err == nil {
+			c.Close()
+			t.Errorf("%s: opened", name)
+		} else if strings.Contains(err.Error(), "hunter2hunter2") || errors.Is(err, ErrNoTable) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -190,7 +190,9 @@ func answerError(r *http.Response, text []byte) error {
 	}
 	switch r.StatusCode {
 	case 404:
-		return fmt.Errorf("%w (%s)", ErrNoTable, msg)
+		if strings.Contains(r.Request.URL.Path, "/namespaces/") {
+			return fmt.Errorf("%w (%s)", ErrNoTable, msg)
+		}
 	case 401:
 		msg += "; check the catalog's token or credential"
 	case 403:

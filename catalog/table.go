@@ -248,11 +248,8 @@ func (t *Table) Describe(v commit.View) (writer.Table, error) {
 	if err := writableSpec(spec, m.CurrentSchema()); err != nil {
 		return refuse("%w", err)
 	}
-	if ref, ok := l.refs[tagPrefix+t.sink]; ok && ref.SnapshotRefType != icetable.TagRef {
-		return refuse("has a branch named %s, a name that sinker needs for its tag: rename the branch", tagPrefix+t.sink)
-	}
-	if ref, ok := l.refs[t.branch]; ok && ref.SnapshotRefType != icetable.BranchRef {
-		return refuse("has %s as a tag, not as a branch", t.branch)
+	if err := t.refsAllow(l); err != nil {
+		return refuse("%w", err)
 	}
 	return writer.Table{
 		Name: t.id.String(), UUID: m.TableUUID(), Location: strings.TrimRight(m.Location(), "/"), Schema: m.CurrentSchema(), Spec: spec,

@@ -203,6 +203,12 @@ func TestBranch_OtherThanMain(t *testing.T) {
 			t.Errorf("the branch lost its retention: %+v", ref)
 		}
 	}
+	late := w.table("shop.orders", "late", "s1")
+	if _, err := late.Describe(load(t, late)); err == nil || !strings.Contains(err.Error(), "CREATE BRANCH late") {
+		t.Errorf("a branch beside others: %v", err)
+	}
+	_, err := late.Append(t.Context(), load(t, late), change("s1", 1, 0))
+	wantClass(t, err, commit.Rejected)
 	if _, err := w.cat.Table("shop.orders", "sinker_x", "s1"); err == nil {
 		t.Error("a branch with the name of a tag of ours was taken")
 	}
