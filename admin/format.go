@@ -71,8 +71,8 @@ func digits(f float64) string {
 func duration(d time.Duration) string {
 	sp := func(n int64, unit string) string { return strconv.FormatInt(n, 10) + thin + unit }
 	switch {
-	case d < 0:
-		return "0" + thin + "s" // clocks that disagree
+	case d <= 0:
+		return "0" + thin + "s" // or clocks that disagree
 	case d < time.Millisecond:
 		return sp(d.Microseconds(), "µs")
 	case d < time.Second:
