@@ -256,7 +256,7 @@ func FuzzJSON(f *testing.F) {
 	rows := NewRows(w.sc)
 	good := []byte(`{"l":1,"s":"x","st":{"a":1,"c":{"e":["2024-01-01"]}},"ls":[{"b":"y"}],"ms":{"k":1}}`)
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		if len(payload) > 1<<16 {
+		if len(payload) > 1<<12 {
 			return
 		}
 		rows.Reset()

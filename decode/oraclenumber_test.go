@@ -21,7 +21,7 @@ func rational(s string) *big.Rat {
 		e.SetString(strings.TrimPrefix(exponent, "+"), 10)
 	}
 	r, _ := new(big.Rat).SetString(mantissa)
-	const most = 70_000
+	most := int64(len(mantissa) + 100)
 	if e.CmpAbs(big.NewInt(most)) > 0 {
 		e.SetInt64(most * int64(e.Sign()))
 	}
@@ -34,8 +34,7 @@ func rational(s string) *big.Rat {
 
 // floorOf is the largest integer not above r.
 func floorOf(r *big.Rat) *big.Int {
-	q, m := new(big.Int).DivMod(r.Num(), r.Denom(), new(big.Int))
-	_ = m
+	q, _ := new(big.Int).DivMod(r.Num(), r.Denom(), new(big.Int))
 	return q
 }
 
