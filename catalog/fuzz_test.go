@@ -14,7 +14,7 @@ import (
 
 func genLedger(t *rapid.T) offsets.Ledger {
 	l := offsets.Ledger{Cluster: rapid.String().Draw(t, "cluster"), Marks: map[offsets.Partition]offsets.Mark{}}
-	for range rapid.IntRange(0, 60).Draw(t, "n") {
+	for range rapid.IntRange(0, 20).Draw(t, "n") {
 		var id offsets.TopicID
 		copy(id[:], rapid.SliceOfN(rapid.Byte(), 0, 16).Draw(t, "id"))
 		p := offsets.Partition{TopicID: id, Topic: rapid.StringMatching(`[a-zA-Z0-9._-]{1,12}`).Draw(t, "topic"), Num: rapid.Int32Range(0, 300).Draw(t, "p")}

