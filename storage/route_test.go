@@ -2,6 +2,8 @@ package storage_test
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,5 +130,22 @@ func TestS3_DefaultChainIsUsedWithoutKeys(t *testing.T) {
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	if _, err := storage.NewS3(t.Context(), storage.S3Config{}); err == nil || !strings.Contains(err.Error(), "s3.region") {
 		t.Errorf("no region anywhere: %v", err)
+	}
+}
+
+func TestS3_GoesThroughTheProxy(t *testing.T) {
+	seen := 0
+	inner := memoryS3(t)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen++
+		if r.URL.Host != "store.example:9000" {
+			t.Errorf("the proxy was asked for %q", r.URL.Host)
+		}
+		inner.Config.Handler.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
+	s := open(t, storage.S3Config{Endpoint: "http://store.example:9000", Proxy: proxy.URL})
+	if err := s.Put(t.Context(), location("x"), little); err != nil || seen != 2 {
+		t.Errorf("%d requests, %v", seen, err)
 	}
 }

@@ -107,7 +107,7 @@ var passing = map[string]bool{
 	"RequestTimeout": true, "RequestTimeoutException": true, "Throttling": true, "ThrottlingException": true,
 	"RequestThrottled": true, "TooManyRequests": true, "TooManyRequestsException": true, "OperationAborted": true,
 	"ConditionalRequestConflict": true, "BadDigest": true, "XAmzContentSHA256Mismatch": true, "XAmzContentChecksumMismatch": true,
-	"IncompleteBody": true, "PriorRequestNotComplete": true, "BandwidthLimitExceeded": true, "LimitExceededException": true, "RequestTimeTooSkewed": false,
+	"IncompleteBody": true, "PriorRequestNotComplete": true, "BandwidthLimitExceeded": true, "LimitExceededException": true,
 }
 
 func judge(err error) verdict {
@@ -122,6 +122,9 @@ func judge(err error) verdict {
 	}
 	if strings.HasPrefix(code, "ExpiredToken") || code == "TokenRefreshRequired" {
 		return verdict{again: true, renew: true, few: true}
+	}
+	if code == "RequestTimeTooSkewed" { // the client has learned the store's time from this answer
+		return verdict{again: true, few: true}
 	}
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.Response != nil && answer.HTTPStatusCode() != 0 {

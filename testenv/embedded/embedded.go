@@ -63,6 +63,7 @@ type World struct {
 	temporary bool
 	unlock    func()
 	server    *http.Server
+	served    error // why the S3 server ended before its time; read after running ended
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 }
@@ -184,7 +185,11 @@ func (w *World) startS3(around func(http.Handler) http.Handler) error {
 		return err
 	}
 	w.server = &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
-	w.running.Go(func() { w.server.Serve(ln) })
+	w.running.Go(func() {
+		if err := w.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			w.served = err
+		}
+	})
 	w.Warehouse = "s3://lake/warehouse"
 	w.S3 = storage.S3Config{Endpoint: "http://" + ln.Addr().String(), Region: "us-east-1", PathStyle: true, AccessKey: S3Key, SecretKey: S3Secret}
 	return nil
@@ -214,6 +219,7 @@ func (w *World) Close() error {
 		errs = append(errs, w.server.Close())
 	}
 	w.running.Wait()
+	errs = append(errs, w.served)
 	if w.Cluster != nil {
 		w.Cluster.Close()
 	}
