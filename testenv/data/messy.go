@@ -182,7 +182,7 @@ func messy(g *gen) {
 		g.member("type", 1, 1, func() { g.textOf("type", pick(r, eventTypes)) }),
 		g.member("public", 5, 10, func() { v := r.chance(80); g.noteBool("public", v); g.boolean(v) }),
 		g.member("created_at", 1, 1, func() { g.instant("created_at", us) }),
-		g.member("day", 2, 3, func() { g.date("day", r.between(-30_000, 30_000)) }),
+		g.member("day", 2, 3, func() { g.date("day", r.between(-25_000, 30_000)) }),
 		g.member("actor", 1, 2, g.actor),
 		g.member("repo", 1, 1, func() { g.repo(repo, repoName) }),
 		g.member("org", 50, 10, func() {
