@@ -86,6 +86,7 @@ func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities,
 		ups = append(ups, icetable.NewRemoveSnapshotsUpdate(gone, false))
 	}
 	t.expectObsolete(l, s.SnapshotID)
+	t.sent(s.SnapshotID, caps)
 	if err := t.cat.back.commit(ctx, t.id, l, reqs, ups); err != nil {
 		return 0, err
 	}

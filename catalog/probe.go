@@ -297,38 +297,3 @@ func (p *probe) race(ctx context.Context) error {
 	p.note("of eight commits on one base one wins", ok, true, found, found)
 	return nil
 }
-
-// loseHistory notes that a load has shown less than the table has.
-func (c *Catalog) loseHistory(id ident) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.caps.History {
-		c.caps.History = false
-		c.log.Warn("the catalog hides the history of its tables: every commit by somebody else will stop a table", "table", id.String())
-	}
-}
-
-// Learn compares the loads before and after the append of snapshot by this table, and takes away the capabilities that the
-// catalog shows not to have. It says in words what was lost. Call it only if nobody else's commit is between the two.
-func (t *Table) Learn(before, after commit.View, snapshot int64) (commit.Capabilities, []string) {
-	t.cat.mu.Lock()
-	defer t.cat.mu.Unlock()
-	caps := &t.cat.caps
-	var lost []string
-	if after.Head != snapshot || after.TableUUID != before.TableUUID {
-		return *caps, nil
-	}
-	if _, kept := after.Tags[t.sink]; before.Caps.Tags && caps.Tags && !kept {
-		caps.Tags = false
-		lost = append(lost, "the catalog dropped the tag of the commit: files of rolled-back commits are protected by their age alone")
-	}
-	if _, kept := after.Mirrors[t.sink]; before.Caps.Properties && caps.Properties && !kept {
-		caps.Properties = false
-		lost = append(lost, "the catalog dropped the table property of the commit: an expired lineage will stop the table")
-	}
-	if before.Head != 0 && caps.History && after.Snapshots[snapshot].Parent != before.Head {
-		caps.History = false
-		lost = append(lost, "the catalog hides the parents of a snapshot: every commit by somebody else will stop the table")
-	}
-	return *caps, lost
-}

@@ -106,23 +106,41 @@ func TestProbe_FindsOutWhatIsNotKept(t *testing.T) {
 func TestLearn_FromOurOwnCommits(t *testing.T) {
 	w := newWorld(t)
 	w.create("shop.orders", nil, 2, nil)
-	w.cat.back = &faulty{backend: w.cat.back, dropTags: true, dropProperties: true, hideHistory: true}
+	w.cat.back = &faulty{backend: w.cat.back, dropTags: true, dropProperties: true}
 	tb := w.table("shop.orders", "", "s1")
-	before := load(t, tb)
-	id, err := tb.Append(t.Context(), before, change("s1", 1, 0))
-	if err != nil {
-		t.Fatal(err)
+	commitOne := func() commit.Capabilities {
+		t.Helper()
+		if _, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		return load(t, tb).Caps
 	}
-	after := load(t, tb)
-	if caps, lost := tb.Learn(before, after, id); caps != (commit.Capabilities{History: true}) || len(lost) != 2 {
-		t.Errorf("%+v, %v", caps, lost)
+	if caps := commitOne(); caps != all {
+		t.Errorf("after one miss: %+v", caps)
 	}
-	if id, err = tb.Append(t.Context(), load(t, tb), change("s1", 1, 0)); err != nil {
-		t.Fatal(err)
+	if caps := commitOne(); caps != (commit.Capabilities{History: true}) || w.cat.Capabilities() != caps {
+		t.Errorf("after two: %+v", caps)
 	}
-	if caps, lost := tb.Learn(after, load(t, tb), id); caps != (commit.Capabilities{}) || len(lost) != 1 {
-		t.Errorf("%+v, %v", caps, lost)
-	}
+
+	t.Run("somebody's hand is not the catalog", func(t *testing.T) {
+		w := newWorld(t)
+		w.create("shop.orders", nil, 2, nil)
+		tb := w.table("shop.orders", "", "s1")
+		for range 3 {
+			put := func() {
+				if _, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, 0)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put()
+			w.update("shop.orders", icetable.NewRemoveSnapshotRefUpdate("sinker_s1"), icetable.NewRemovePropertiesUpdate([]string{keyMirror + "s1"}))
+			load(t, tb)
+			put()
+			if caps := load(t, tb).Caps; caps != all {
+				t.Errorf("%+v", caps)
+			}
+		}
+	})
 }
 
 func TestCreate_EightAtOnceMakeOneTable(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
 
 	"github.com/sinker-io/sinker/commit"
@@ -20,20 +19,7 @@ type Retain struct {
 	Age       time.Duration
 	Snapshots int
 	Bytes     int64 // of the snapshots' listing in the metadata
-	// ByTable takes bounds from the table's own properties history.expire.* where Age and Snapshots are both 0.
-	ByTable bool
-}
-
-// of is the bounds for a table: least is how many of the newest snapshots are kept whatever their age.
-func (r Retain) of(props iceberg.Properties) (bounds Retain, least int) {
-	if r.ByTable && r.Age == 0 && r.Snapshots == 0 {
-		if ms := props.GetInt64(icetable.MaxSnapshotAgeMsKey, 0); ms > 0 {
-			r.Age = time.Duration(ms) * time.Millisecond
-		}
-		least = props.GetInt(icetable.MinSnapshotsToKeepKey, 1)
-	}
-	r.ByTable = false
-	return r, least
+	Least     int   // newest snapshots that are kept whatever the bounds say
 }
 
 // youngest is the age below which no snapshot is ever removed.
@@ -42,8 +28,8 @@ const youngest = time.Hour
 // expired is the snapshots to remove when one more is added on the branch.
 func (t *Table) expired(l *loaded) []int64 {
 	head := l.head(t.branch)
-	retain, least := t.Retain.of(l.meta.Properties())
-	if retain == (Retain{}) || head == nil {
+	retain := t.Retain
+	if retain == (Retain{Least: retain.Least}) || head == nil {
 		return nil
 	}
 	line := l.lineage(*head)
@@ -61,7 +47,7 @@ func (t *Table) expired(l *loaded) []int64 {
 		age := now.Sub(time.UnixMilli(s.TimestampMs))
 		bytes += listingSize(s)
 		over = over || (retain.Age > 0 && age > retain.Age) || (retain.Snapshots > 0 && i+2 > retain.Snapshots) || (retain.Bytes > 0 && bytes > retain.Bytes)
-		if i > 0 && i+2 > least && over && age > youngest && holdsAll(past[i-1], known) {
+		if i > 0 && i+2 > retain.Least && over && age > youngest && holdsAll(past[i-1], known) {
 			cut = i
 			break
 		}

@@ -55,13 +55,15 @@ func TestRetain_KeepsThePastWithinItsBounds(t *testing.T) {
 	}
 }
 
-func TestRetain_ByTheTablesOwnProperties(t *testing.T) {
+func TestRetain_TheLeastStay(t *testing.T) {
 	w := newWorld(t)
-	w.create("shop.orders", nil, 2, map[string]string{"history.expire.max-snapshot-age-ms": "1", "history.expire.min-snapshots-to-keep": "7"})
-	tb, tick := aging(t, w, "shop.orders", "s1", Retain{ByTable: true}, 2*time.Hour)
+	w.create("shop.orders", nil, 2, nil)
+	tb, tick := aging(t, w, "shop.orders", "s1", Retain{Age: time.Second, Least: 7}, 2*time.Hour)
 	for i := range int64(20) {
 		tick()
-		put(t, tb, 1, i, i+1)
+		if _, err := tb.Append(t.Context(), load(t, tb), change("s1", 1, i)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if n := len(load(t, tb).Snapshots); n != 7 {
 		t.Errorf("%d snapshots are listed, want 7", n)

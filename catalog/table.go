@@ -35,6 +35,7 @@ type Table struct {
 	decoded  map[int64]commit.Snapshot // snapshots never change: those of the last load, read
 	store    storage.Store             // of the last load
 	lists    listCache
+	lesson   lesson
 	obsolete []obsolete // metadata files to delete once the commit that dropped them was seen
 }
 
@@ -86,10 +87,6 @@ func (t *Table) view(l *loaded) commit.View {
 	}
 	t.decoded = v.Snapshots // nobody changes a view
 	t.mu.Unlock()
-	if l.hidesHistory() {
-		v.Caps.History = false
-		t.cat.loseHistory(t.id)
-	}
 	for key, value := range m.Properties() {
 		if sink, ok := strings.CutPrefix(key, keyMirror); ok {
 			v.Mirrors[sink] = decodeMirror(value, v.TableUUID)
@@ -106,21 +103,8 @@ func (t *Table) view(l *loaded) commit.View {
 	for _, s := range m.PartitionSpecs() {
 		v.SpecIDs = append(v.SpecIDs, s.ID())
 	}
+	t.learn(l, &v)
 	return v
-}
-
-// hidesHistory tells whether the catalog shows less than the table has: a snapshot that is not the first, without its parent, and no
-// older metadata file either, although each commit leaves one behind.
-func (l *loaded) hidesHistory() bool {
-	for range l.meta.PreviousFiles() {
-		return false
-	}
-	for _, s := range l.snaps {
-		if s.SequenceNumber <= 1 || s.ParentSnapshotID != nil {
-			return false
-		}
-	}
-	return len(l.snaps) == 1
 }
 
 // handle is the load that v came from.
