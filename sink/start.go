@@ -136,6 +136,7 @@ func (l *lane) began(r started) {
 		return
 	case r.err != nil:
 		l.again(r.step, r.err)
+		l.lookOnceMore()
 		return
 	}
 	if err := l.describe(r.v); err != nil {
@@ -145,6 +146,7 @@ func (l *lane) began(r started) {
 	if !l.fresh && r.st.Epoch != l.epoch { // the others hold batches of an epoch that is over
 		l.epoch = r.st.Epoch
 		l.again("", nil)
+		l.lookOnceMore()
 		return
 	}
 	l.epoch, l.fresh = r.st.Epoch, false

@@ -40,6 +40,17 @@ func (l *lane) lookAgain(s *commit.Stop) {
 	}
 }
 
+// lookOnceMore repeats a look at what is stopped that came to nothing: the start that it was part of failed, or has to be made again.
+func (l *lane) lookOnceMore() {
+	stopped := l.stop() != nil
+	for _, p := range l.parts {
+		stopped = stopped || p.stop != nil
+	}
+	if stopped {
+		l.recheck = time.Now()
+	}
+}
+
 // stopPart stops one partition; the others go on.
 func (l *lane) stopPart(id offsets.Partition, p *part, s *commit.Stop) {
 	l.complete(s)
