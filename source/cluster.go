@@ -128,7 +128,7 @@ type listed struct {
 }
 
 // attempts of a question whose answer depends on who leads at the moment.
-const attempts = 6
+const attempts = 5
 
 // listOffsets asks the leaders where a time is in the log; committed answers the end of what read_committed may
 // read instead of the high water mark. Every partition has an answer, or an error of its own.

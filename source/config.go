@@ -158,7 +158,7 @@ func (c Config) clientOpts() ([]kgo.Opt, error) {
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(c.SessionTimeout),
 		kgo.RebalanceTimeout(c.RebalanceTimeout),
-		kgo.HeartbeatInterval(min(3*time.Second, c.SessionTimeout/5)),
+		kgo.HeartbeatInterval(min(3*time.Second, c.SessionTimeout/5, c.RebalanceTimeout/8)), // a rebalance is heard of by a heartbeat
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	}
 	if c.InstanceID != "" {

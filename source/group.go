@@ -39,10 +39,12 @@ type Group struct {
 	hasIDs     bool
 	err        error
 	lost       bool
+	orphaned   *time.Timer // runs while the group is not joined and our partitions are still ours
 	closing    bool
 
 	slots  chan struct{} // one for each answer that may be held
 	look   chan struct{} // asks the keeper for a look at the cluster
+	ready  chan struct{} // closed when cl is set; the client may call back before
 	closed chan struct{} // closed by Close at its beginning
 }
 
@@ -74,6 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Group, error) {
 		unresolved: map[place]bool{},
 		brokers:    map[int32]*broker{},
 		look:       make(chan struct{}, 1),
+		ready:      make(chan struct{}),
 		closed:     make(chan struct{}),
 	}
 	g.cond = sync.NewCond(&g.mu)
@@ -88,8 +91,10 @@ func Open(ctx context.Context, cfg Config) (*Group, error) {
 	g.cfg.FetchMaxBytes, g.slots = share(cfg, brokers)
 	if g.cl, err = kgo.NewClient(append(opts, g.memberOpts()...)...); err != nil {
 		g.cancel()
+		close(g.ready)
 		return nil, fmt.Errorf("source: open: %w", err)
 	}
+	close(g.ready)
 	context.AfterFunc(g.ctx, g.cond.Broadcast)
 	context.AfterFunc(g.fetching, g.cond.Broadcast)
 	g.wg.Go(func() { g.pump(g.ctx) })
@@ -242,16 +247,17 @@ func (g *Group) fault(c *cursor, kind FaultKind, at int64, err error) {
 
 // lose ends the stream: everything that is queued is void, Lost is the last event. The member leaves, so that it
 // does not join again and sit on partitions that nobody reads.
-func (g *Group) lose(cl *kgo.Client, err error) {
+func (g *Group) lose(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.lost || g.closing {
 		return
 	}
 	g.wg.Go(func() { // not here: the client waits for its callbacks, and this may be one
+		<-g.ready
 		ctx, cancel := context.WithTimeout(g.ctx, 5*time.Second)
 		defer cancel()
-		_ = cl.LeaveGroupContext(ctx) // if it fails, the session times out
+		_ = g.cl.LeaveGroupContext(ctx) // if it fails, the session times out
 	})
 	g.lost, g.err = true, err
 	for _, c := range g.cursors {
