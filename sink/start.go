@@ -36,7 +36,7 @@ func (l *lane) startWanted() bool {
 
 // startable are the partitions that are not started, and not stopped unless it is time to look again.
 func (l *lane) startable() map[offsets.Partition]*part {
-	again := !l.recheck.IsZero() && !time.Now().Before(l.recheck)
+	again := l.recheckDue()
 	out := map[offsets.Partition]*part{}
 	if l.stop() != nil && !again {
 		return out
@@ -49,12 +49,17 @@ func (l *lane) startable() map[offsets.Partition]*part {
 	return out
 }
 
+func (l *lane) recheckDue() bool { return !l.recheck.IsZero() && !time.Now().Before(l.recheck) }
+
 func (l *lane) startDue(ctx context.Context) {
 	if !l.startWanted() || time.Now().Before(l.notBefore) {
 		return
 	}
+	if l.recheckDue() { // else the start is of other partitions, and the look at the stopped ones is still to come
+		defer func() { l.recheck = time.Time{} }()
+	}
 	asked := l.startable()
-	l.starting, l.recheck = true, time.Time{}
+	l.starting = true
 	l.view.starting()
 	table, committer := l.table, l.committer
 	if s := l.stop(); s != nil && s.Reason == commit.Recreated && committer != nil {
