@@ -28,7 +28,7 @@ func (a *app) offsetsAcceptCommand() *cobra.Command {
 	var file string
 	var o answer
 	c := &cobra.Command{
-		Use:   "accept -c FILE --table TABLE (--position mirror|start|log | --skip OFFSET) --reason WHY",
+		Use:   "accept -c FILE --table TABLE --position WHERE|--skip OFFSET --reason WHY",
 		Short: "The operator's answer to a STOP: where to go on",
 		Long: `Tells a table where its sink goes on, after a STOP. It is one commit, empty of rows, with who, when and why in
 its summary; a running sinker sees it at its next look. Look at ` + "`sinker offsets show`" + ` first: what you say here decides
@@ -60,13 +60,13 @@ What is passed over is written down in the table's history as a gap.`,
 	addConfig(c, &file)
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.table, "table", "", "the table (required)")
-	f.StringVar(&o.position, "position", "", "where to go on: mirror, start or log")
-	f.StringVar(&o.skip, "skip", "", "pass over this offset, or FIRST-LAST, of --partition")
-	f.StringVar(&o.partition, "partition", "", "one partition, as in orders-3")
-	f.StringVar(&o.topic, "topic", "", "one topic, with --position start")
-	f.Int64Var(&o.expect, "expect", 0, "refuse if the branch's head is not this snapshot any more")
-	f.StringVar(&o.reason, "reason", "", "why, for those who come after (required)")
+	f.StringVar(&o.table, "table", "", "the `TABLE` (required)")
+	f.StringVar(&o.position, "position", "", "`WHERE` to go on: mirror, start or log")
+	f.StringVar(&o.skip, "skip", "", "pass over this `OFFSET`, or FIRST-LAST, of --partition")
+	f.StringVar(&o.partition, "partition", "", "one `PARTITION`, as in orders-3")
+	f.StringVar(&o.topic, "topic", "", "one `TOPIC`, with --position start")
+	f.Int64Var(&o.expect, "expect", 0, "refuse if the branch's head is not this `SNAPSHOT` any more")
+	f.StringVar(&o.reason, "reason", "", "`WHY`, for those who come after (required)")
 	a.addOutput(c)
 	return c
 }

@@ -250,7 +250,7 @@ func (c *checking) noCatalog(ctx context.Context, err error) {
 	defer cancel()
 	c.report.Catalog = &catalogReport{Missing: err.Error()}
 	for _, t := range targets(c.cfg, c.topics) {
-		r := &tableReport{standing: &standing{Table: t.name, Branch: t.entry.Branch, Sink: c.cfg.Sink, Partitions: []partitionStanding{}}, Topics: t.words}
+		r := &tableReport{standing: absent(c.cfg, t), Topics: t.words}
 		c.report.Tables = append(c.report.Tables, r)
 		c.absent(r, t)
 		if c.look != nil {

@@ -54,10 +54,10 @@ ends it; started again in the same folder, it goes on exactly where it stopped, 
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.dir, "dir", "sinker-demo", "folder for all data; made if it is not there")
-	f.Float64Var(&o.rate, "rate", 100, "orders a second")
-	f.DurationVar(&o.lasts, "for", 0, "end by itself after this time, as in 30s or 5m")
-	f.IntVar(&o.port, "port", 9400, "port of the status page on 127.0.0.1; if it is taken, a free one")
+	f.StringVar(&o.dir, "dir", "sinker-demo", "`FOLDER` for all data; made if it is not there")
+	f.Float64Var(&o.rate, "rate", 100, "`ORDERS` a second")
+	f.DurationVar(&o.lasts, "for", 0, "end by itself after this `TIME`, as in 30s or 5m")
+	f.IntVar(&o.port, "port", 9400, "`PORT` of the status page on 127.0.0.1; if it is taken, a free one")
 	return c
 }
 
@@ -128,7 +128,7 @@ Count the orders while they come, with pyiceberg (pip install "pyiceberg[pyarrow
 
   %s
 
-or with DuckDB (its extensions sqlite and iceberg are fetched once):
+or with DuckDB (pip install duckdb; it fetches its extension iceberg once):
 
   %s
 
@@ -138,13 +138,12 @@ Ctrl-C ends it; the next start in the same folder goes on where it stopped.
 }
 
 func pyicebergLine(w *embedded.World) string {
-	return fmt.Sprintf(`python3 -c 'from pyiceberg.catalog.sql import SqlCatalog as C; print(C("ice", uri="sqlite:///%s").load_table("%s").scan().to_arrow())'`,
+	return fmt.Sprintf(`python3 -c 'from pyiceberg.catalog.sql import SqlCatalog as C; print(C("ice", uri="sqlite:///%s").load_table("%s").scan().to_arrow().num_rows, "orders")'`,
 		w.CatalogDB, demoTable)
 }
 
 func duckdbLine(w *embedded.World) string {
-	namespace, name, _ := strings.Cut(demoTable, ".")
-	return fmt.Sprintf(`duckdb -c "INSTALL sqlite; INSTALL iceberg; LOAD sqlite; LOAD iceberg; `+
-		`SET VARIABLE t = (SELECT metadata_location FROM sqlite_scan('%s', 'iceberg_tables') WHERE table_namespace = '%s' AND table_name = '%s'); `+
-		`SELECT count(*), count(DISTINCT id) FROM iceberg_scan(getvariable('t'))"`, w.CatalogDB, namespace, name)
+	return fmt.Sprintf(`python3 -c "import duckdb, sqlite3; `+
+		`m = sqlite3.connect('%s').execute('SELECT metadata_location FROM iceberg_tables').fetchone()[0]; `+
+		`print(duckdb.sql('SELECT count(*) AS orders, count(DISTINCT id) AS ids, max(\"at\") AS newest FROM iceberg_scan(?)', params=[m]))"`, w.CatalogDB)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/config"
 	"github.com/sinker-io/sinker/source"
 )
@@ -48,7 +49,7 @@ Exit status: 0, 1 a table could not be looked at, 3 a table or partition would w
 		},
 	}
 	addConfig(c, &file)
-	c.Flags().StringVar(&table, "table", "", "this table only")
+	c.Flags().StringVar(&table, "table", "", "this `TABLE` only")
 	a.addOutput(c)
 	return c
 }
@@ -76,18 +77,25 @@ func (a *app) showOffsets(ctx context.Context, cfg *config.Config, table string)
 	}
 	try, cancel := trying(ctx)
 	defer cancel()
-	l, err := openLake(try, cfg, true, a.log)
-	if err != nil {
-		return &exit{exitFailed, err}
-	}
-	defer l.Close()
 	chosen, err := choose(targets(cfg, topics), table)
 	if err != nil {
 		return err
 	}
+	l, err := openLake(try, cfg, true, a.log)
+	missing := commit.ClassOf(err) == commit.Missing // the catalog itself is made by the first run
+	if err != nil && !missing {
+		return &exit{exitFailed, err}
+	}
+	if err == nil {
+		defer l.Close()
+	}
 	var all []*standing
 	for _, t := range chosen {
-		all = append(all, l.showing(ctx, t, look))
+		if missing {
+			all = append(all, absent(cfg, t))
+		} else {
+			all = append(all, l.showing(ctx, t, look))
+		}
 	}
 	if a.output == "json" {
 		err = writeJSON(a.out, map[string]any{"tables": all})

@@ -98,8 +98,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 a table waits f
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%s: %w", c.CommandPath(), err) })
 	f := c.PersistentFlags()
 	f.SortFlags = false
-	f.StringVar(&a.logLevel, "log-level", "info", "how much to log: debug, info, warn or error")
-	f.StringVar(&a.logFormat, "log-format", "text", "form of the log: text or json")
+	f.StringVar(&a.logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")
+	f.StringVar(&a.logFormat, "log-format", "text", "`FORM` of the log: text or json")
 	c.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	c.AddCommand(a.demoCommand(), a.runCommand(), a.checkCommand(), a.offsetsCommand(), a.versionCommand())
 	return c
@@ -112,6 +112,7 @@ func noArguments(c *cobra.Command, args []string) error {
 	}
 	if c.HasSubCommands() {
 		msg := fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
+		c.SuggestionsMinimumDistance = 2
 		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 			msg += "; did you mean " + strings.Join(near, " or ") + "?"
 		}
@@ -122,7 +123,7 @@ func noArguments(c *cobra.Command, args []string) error {
 
 // addOutput gives a command that reports the flag for the form of its report.
 func (a *app) addOutput(c *cobra.Command) {
-	c.Flags().StringVar(&a.output, "output", "text", "form of the report: text or json")
+	c.Flags().StringVar(&a.output, "output", "text", "`FORM` of the report: text or json")
 	a.checkBefore(c, func() error { return oneOfFlag("--output", a.output, "text", "json") })
 }
 
@@ -151,7 +152,7 @@ func oneOfFlag(flag, value string, allowed ...string) error {
 
 // addConfig gives a command the flag -c.
 func addConfig(c *cobra.Command, file *string) {
-	c.Flags().StringVarP(file, "config", "c", "", "configuration file (required)")
+	c.Flags().StringVarP(file, "config", "c", "", "configuration `FILE` (required)")
 	next := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {
 		if *file == "" {

@@ -83,9 +83,14 @@ type partitionStanding struct {
 	id offsets.Partition
 }
 
+// absent is a table that does not exist.
+func absent(c *config.Config, t target) *standing {
+	return &standing{Table: t.name, Branch: t.entry.Branch, Sink: c.Sink, Partitions: []partitionStanding{}}
+}
+
 // stands reads a table and resolves its state, once; it changes nothing.
 func (l *lake) stands(ctx context.Context, t config.Table, name string) *standing {
-	s := &standing{Table: name, Branch: t.Branch, Sink: l.cfg.Sink, Partitions: []partitionStanding{}}
+	s := absent(l.cfg, target{entry: t, name: name})
 	tb, err := l.open(ctx, t, name)
 	if errors.Is(err, catalog.ErrNoTable) {
 		return s
