@@ -112,11 +112,11 @@ func TestForeign_Stops(t *testing.T) {
 			f.call("cherrypick_snapshot('%s', " + picked + ")")
 		}},
 		{"replaced", "replaced table", func(f *foreign) {
-			f.sql("CREATE OR REPLACE TABLE %s (id BIGINT, at TIMESTAMP, small INT, note STRING, _kafka_topic STRING, _kafka_partition INT, _kafka_offset BIGINT) USING iceberg")
+			f.sql("CREATE OR REPLACE TABLE %s (id BIGINT, at TIMESTAMP, small INT, note STRING) USING iceberg")
 		}},
 		{"recreated", "recreated", func(f *foreign) {
 			f.sql("DROP TABLE %s")
-			f.sql("CREATE TABLE %s (id BIGINT, at TIMESTAMP, small INT, note STRING, _kafka_topic STRING, _kafka_partition INT, _kafka_offset BIGINT) USING iceberg")
+			f.sql("CREATE TABLE %s (id BIGINT, at TIMESTAMP, small INT, note STRING) USING iceberg")
 		}},
 	} {
 		for _, up := range []bool{true, false} {
@@ -353,6 +353,6 @@ func small(i int64) []byte {
 }
 
 func smallTable(topic, table string) string {
-	return fmt.Sprintf("  - topics: [%s]\n    table: %s\n    format: json\n    kafka_columns: [topic, partition, offset]\n    create:\n"+
+	return fmt.Sprintf("  - topics: [%s]\n    table: %s\n    format: json\n    create:\n"+
 		"      columns:\n        - {name: id, type: long}\n        - {name: at, type: timestamptz}\n        - {name: small, type: int}\n        - {name: note, type: string}\n", topic, table)
 }
