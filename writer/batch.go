@@ -62,7 +62,7 @@ type Stats struct {
 	Rolled    int // files closed because they reached their size
 	Early     int // files closed because memory was short
 	Forced    int // times the pool was written out because memory was short
-	Partition int // partitions of the table that were met
+	Partition int // partitions of the table that were met; one that was closed early and met again counts twice
 }
 
 // encoded is what row groups of this batch came to: the best guess for the next.
@@ -183,6 +183,7 @@ func (b *Batch) discard() {
 
 // forget gives all memory back.
 func (b *Batch) forget() {
+	b.stats.Partition += len(b.byKey)
 	b.pool, b.lanes, b.byKey = pool{}, nil, nil
 	b.shredder = shred.Shredder{}
 	b.budget.Release(b.held)

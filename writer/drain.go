@@ -68,7 +68,7 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 			if err := b.write(ctx, l, shred.Selection{From: from, To: to, Index: index}); err != nil {
 				return err
 			}
-			if closing {
+			if l.file != nil && (closing || !b.keeps(l.file)) {
 				if err := b.ship(ctx, l); err != nil {
 					return err
 				}
@@ -79,6 +79,20 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 	b.pool.clear()
 	b.settle()
 	return nil
+}
+
+// keeps tells whether there is memory for f to stay open, and takes it. With many partitions the open files can
+// outgrow the pool that they are fed from.
+func (b *Batch) keeps(f *dataFile) bool {
+	n := f.held()
+	more := max(n-f.taken, 0)
+	if !b.budget.TryAcquire(more) {
+		b.stats.Early++
+		return false
+	}
+	b.held += more
+	f.taken = n
+	return true
 }
 
 // write appends the rows of sel to the file of l, and to further files when one is full.

@@ -31,6 +31,7 @@ type dataFile struct {
 	metrics *metrics.Collector
 	leaves  int
 	rows    int64
+	taken   int64 // held when the budget was last asked for it
 }
 
 // Rough sizes of what the page library keeps of an open file until its footer is written.

@@ -207,7 +207,9 @@ func run(from int64, values ...string) Run {
 
 func (w *world) append(b *Batch, r Run) {
 	w.t.Helper()
-	if err := b.Append(context.Background(), r); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // ends a wait for memory that never comes
+	defer cancel()
+	if err := b.Append(ctx, r); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -28,10 +28,10 @@ func (b *Batch) poolLimit() int64 {
 	return min(limit, b.format.pages.GroupBytes)
 }
 
-// usage is what the batch holds in memory now. The pool counts half as much again: what it takes to write it out.
+// usage is what the batch holds in memory now. The rows of the pool count half as much again: what it takes to write
+// them out.
 func (b *Batch) usage() int64 {
-	n := b.pool.memory()
-	n += n/2 + b.shredder.Memory()
+	n := b.pool.memory() + b.pool.size()/2 + b.shredder.Memory()
 	if b.touched || len(b.lanes) <= manyLanes { // the few files that stream change by themselves
 		b.touched, b.open = false, int64(len(b.lanes))*laneMemory
 		for _, l := range b.lanes {
@@ -61,8 +61,10 @@ func (b *Batch) reserve(ctx context.Context, n int64) error {
 	if b.grab(n) {
 		return nil
 	}
-	if b.pool.len() > 0 {
-		b.stats.Forced++
+	if b.pool.rows != nil { // an empty pool has memory too
+		if b.pool.len() > 0 {
+			b.stats.Forced++
+		}
 		if err := b.drain(ctx, false); err != nil {
 			return err
 		}
@@ -78,6 +80,7 @@ func (b *Batch) reserve(ctx context.Context, n int64) error {
 		if more {
 			continue
 		}
+		// Nothing of the batch is left that could go: the budget is others'.
 		if err := b.budget.Acquire(ctx, n); err != nil {
 			return err
 		}
@@ -120,11 +123,9 @@ func (b *Batch) closeEarly(ctx context.Context, want int64) (bool, error) {
 			return false, err
 		}
 	}
-	if len(open) > 0 {
-		b.dropLanes()
-		b.touched = true
-		b.settle()
-	}
+	b.dropLanes()
+	b.touched = true
+	b.settle()
 	return b.shipping.waitOne(ctx)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/iceberg-go"
 	"github.com/google/uuid"
 
+	"github.com/sinker-io/sinker/budget"
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
 )
@@ -167,6 +168,34 @@ func throughManifest(t *testing.T, m *manifest.Manifest, sc *iceberg.Schema, spe
 	return out
 }
 
+// When the budget is short over and over, files are closed early and the batch goes on; it never waits for memory
+// that only it could give back.
+func TestPartitions_CloseEarlyWhenMemoryIsShort(t *testing.T) {
+	sc := schemaOf(required(col(1, "id", iceberg.Int64Type{})), col(2, "p", iceberg.Int32Type{}), col(3, "text", iceberg.StringType{}))
+	w := newWorld(t, sc, identityOn(sc, 2), nil)
+	w.budget = budget.New(16<<20, nil)
+	w.cfg.Budget = w.budget
+	b := w.batch()
+	pad := strings.Repeat("x", 400)
+	const rows, partitions = 60_000, 1000
+	for at := 0; at < rows; at += 1000 {
+		values := make([]string, 1000)
+		for i := range values {
+			values[i] = fmt.Sprintf(`{"id":%d,"p":%d,"text":"%x%s"}`, at+i, (at+i)*7919%partitions, uint64(at+i)*0x9e3779b97f4a7c15, pad)
+		}
+		w.append(b, run(100+int64(at), values...))
+	}
+	s := b.Stats()
+	m := w.seal(b)
+	if s.Early == 0 || len(m.Files) <= partitions || m.Rows() != rows {
+		t.Errorf("%+v, %d files, %d rows", s, len(m.Files), m.Rows())
+	}
+	if peak := w.budget.Peak(); peak > 18<<20 {
+		t.Errorf("%d KiB of a budget of 16 MiB", peak>>10)
+	}
+	t.Logf("%+v, peak %d KiB", s, w.budget.Peak()>>10)
+}
+
 // Ten thousand partitions at once, in a budget of 256 MiB, with more data than the pool takes.
 func TestPartitions_TenThousandInOneBatch(t *testing.T) {
 	sc := schemaOf(required(col(1, "id", iceberg.Int64Type{})), col(2, "p", iceberg.Int32Type{}), col(3, "at", iceberg.TimestampTzType{}),
@@ -176,7 +205,7 @@ func TestPartitions_TenThousandInOneBatch(t *testing.T) {
 	b := w.batch()
 	rows := 60_000
 	if os.Getenv("SINKER_HEAVY") != "" {
-		rows = 1_000_000
+		rows = 400_000
 	}
 	const partitions = 10_000
 	pad := strings.Repeat("0123456789abcdef", 4)

@@ -15,7 +15,7 @@ import (
 func TestRolling_FilesMeetTheTarget(t *testing.T) {
 	targets := []int64{1 << 20, 4 << 20}
 	if os.Getenv("SINKER_HEAVY") != "" {
-		targets = append(targets, 16<<20, 128<<20)
+		targets = append(targets, 16<<20)
 	}
 	for _, target := range targets {
 		for _, kind := range []string{"random", "repeated"} {
