@@ -146,14 +146,14 @@ func (d *jsonDecoder) appendInstant(n *node, c *Column, second, nano int64, s []
 	return true
 }
 
+// uuidPairs are the places of the 16 pairs of digits in a UUID.
+var uuidPairs = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+
 func (c *Column) appendUUID(s []byte) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	for i := 0; i < 36; i += 2 {
-		if s[i] == '-' {
-			i++
-		}
+	for _, i := range uuidPairs {
 		h, l := hexValue[s[i]], hexValue[s[i+1]]
 		if h > 15 || l > 15 {
 			return false

@@ -290,16 +290,21 @@ func (d *jsonDecoder) member(n *node, object uint32, p int) (field, next int) {
 	return -1, p
 }
 
+// maxCached is how many names without a column a decoder remembers at one place; beyond them it need not ask the tally.
+const maxCached = 1000
+
 func (d *jsonDecoder) noteUnknown(n *node, key []byte) {
 	c, ok := n.unknown[string(key)]
-	if !ok {
-		var kept bool
-		if c, kept = d.tally.counter(n.path, key); kept {
-			if n.unknown == nil {
-				n.unknown = make(map[string]*atomic.Int64)
-			}
-			n.unknown[string(key)] = c
+	switch {
+	case ok:
+	case len(key) > maxNameLength || len(n.unknown) >= maxCached:
+		c = &d.tally.others
+	default:
+		if n.unknown == nil {
+			n.unknown = make(map[string]*atomic.Int64)
 		}
+		c = d.tally.counter(n.path, key)
+		n.unknown[string(key)] = c
 	}
 	d.unknown = append(d.unknown, c)
 }

@@ -37,11 +37,8 @@ func (t *Tally) Unknown() (byPath map[string]int64, others int64) {
 // Floored is how many times and timestamps had digits below the column's resolution, which were cut off toward the past.
 func (t *Tally) Floored() int64 { return t.floored.Load() }
 
-// counter is the counter of an unknown field; kept tells whether it is the field's own.
-func (t *Tally) counter(prefix string, name []byte) (n *atomic.Int64, kept bool) {
-	if len(name) > maxNameLength {
-		return &t.others, false
-	}
+// counter is the counter of an unknown field: its own, or that of all others.
+func (t *Tally) counter(prefix string, name []byte) *atomic.Int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	path := string(name)
@@ -49,15 +46,15 @@ func (t *Tally) counter(prefix string, name []byte) (n *atomic.Int64, kept bool)
 		path = prefix + "." + path
 	}
 	if n, ok := t.names[path]; ok {
-		return n, true
+		return n
 	}
 	if len(t.names) >= maxNames {
-		return &t.others, false
+		return &t.others
 	}
 	if t.names == nil {
 		t.names = make(map[string]*atomic.Int64)
 	}
-	n = new(atomic.Int64)
+	n := new(atomic.Int64)
 	t.names[path] = n
-	return n, true
+	return n
 }
