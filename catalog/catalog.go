@@ -182,7 +182,13 @@ func (c *Catalog) Create(ctx context.Context, name string, schema *iceberg.Schem
 	for k, v := range properties {
 		props[k] = v
 	}
-	switch err := c.back.create(ctx, id, newTable{schema: schema, spec: spec, formatVersion: formatVersion, props: props}); {
+	t := newTable{schema: schema, spec: spec, formatVersion: formatVersion, props: props}
+	err = c.back.create(ctx, id, t)
+	if classOf(err) == commit.Rejected { // some catalogs refuse properties that they do not know
+		delete(props, propCreated)
+		err = c.back.create(ctx, id, t)
+	}
+	switch {
 	case err == nil:
 		return true, nil
 	case classOf(err) == commit.Conflict:

@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -339,5 +341,31 @@ func TestREST_VendedCredentialsAreUsedAndRenewed(t *testing.T) {
 	}
 	if err := d.Store.Put(t.Context(), "s3://lake/other", []byte("x")); !errors.Is(err, storage.ErrDenied) && err == nil {
 		t.Error("a location of another prefix used these keys")
+	}
+}
+
+func TestREST_CreateDoesWithoutItsOwnProperty(t *testing.T) {
+	w := newWorld(t)
+	s := newRESTServer(t, w)
+	c := s.open(t, nil)
+	s.onRequest(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/tables") {
+			return false
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte(propCreated)) {
+			reply(w, 400, map[string]any{"error": map[string]any{"message": "unknown property"}})
+			return true
+		}
+		return false
+	})
+	created, err := c.Create(t.Context(), "shop.orders", ordersSchema, nil, 2, nil)
+	if err != nil || !created {
+		t.Fatalf("created %v, %v", created, err)
+	}
+	tb, _ := c.Table("shop.orders", "", "s1")
+	if tb.Created(load(t, tb)) {
+		t.Error("the table has a property that was refused")
 	}
 }

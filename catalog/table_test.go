@@ -409,3 +409,27 @@ func TestSettle_OldMetadataFilesGoOnlyAfterTheCommitWasSeen(t *testing.T) {
 	}
 	wantIDs(t, w.ids("shop.orders", ""), 8)
 }
+
+func TestSpec_WhatCannotBeWrittenIsRefused(t *testing.T) {
+	field := func(source int, name string, tr iceberg.Transform) iceberg.PartitionField {
+		return iceberg.PartitionField{SourceIDs: []int{source}, FieldID: 1000 + len(name), Name: name, Transform: tr}
+	}
+	unknown, err := iceberg.ParseTransform("zorder[3]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, spec := range map[string]iceberg.PartitionSpec{
+		"zorder":        iceberg.NewPartitionSpec(field(1, "z", unknown)),
+		"is gone":       iceberg.NewPartitionSpec(field(77, "x", iceberg.IdentityTransform{})),
+		"is void":       iceberg.NewPartitionSpec(field(77, "v", iceberg.VoidTransform{})),
+		"does not take": iceberg.NewPartitionSpec(field(2, "h", iceberg.HourTransform{})),
+		"the same name": iceberg.NewPartitionSpec(field(1, "a-b", iceberg.IdentityTransform{}), field(2, "a_x2Db", iceberg.IdentityTransform{})),
+	} {
+		if err := writableSpec(spec, ordersSchema); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := writableSpec(iceberg.NewPartitionSpec(field(1, "v", iceberg.VoidTransform{}), field(2, "größe", iceberg.TruncateTransform{Width: 3})), ordersSchema); err != nil {
+		t.Error(err)
+	}
+}
