@@ -23,21 +23,22 @@ type Verdict struct {
 // partition the first that applies counts, in this order: the cluster is another one; the topic's name has a new
 // id; the position is after the end of the log, or after the end of the leader epoch of the last record read
 // (an epoch not known is not held against anything, and where the broker does not know it a warning is given and
-// the end of the log decides); the log begins after the position. Infos with an Err, and partitions that the ledger
-// does not know under any id, say nothing. Verdicts come in the order of the infos.
+// the end of the log decides); the log begins after the position. Infos with an Err say nothing, nor do partitions
+// that the ledger does not know under any id, save that a ledger of another cluster has no place for them. Verdicts come in the order of the infos.
 func Check(cluster string, ledger offsets.Ledger, infos []LogInfo) []Verdict {
 	var out []Verdict
 	for _, info := range infos {
 		if info.Err != nil {
 			continue
 		}
+		otherCluster := ledger.Cluster != "" && cluster != "" && ledger.Cluster != cluster && len(ledger.Marks) > 0
 		at, mark, known := markOf(ledger, info.Partition)
-		if !known {
+		if !known && !otherCluster {
 			continue
 		}
 		v := Verdict{Partition: info.Partition, Position: mark.Next, LogStart: info.LogStart, Diverged: -1}
 		switch {
-		case ledger.Cluster != "" && cluster != "" && ledger.Cluster != cluster:
+		case otherCluster:
 			v.Kind = FaultCluster
 			v.Detail = fmt.Sprintf("the table was filled from cluster %s, this is cluster %s: the same offset means another record here", ledger.Cluster, cluster)
 		case at != info.Partition:

@@ -71,6 +71,17 @@ func TestCheck_EveryCombination(t *testing.T) {
 	}
 }
 
+func TestCheck_AnotherClusterConcernsEveryPartition(t *testing.T) {
+	ledger := offsets.Ledger{Cluster: "c1", Marks: map[offsets.Partition]offsets.Mark{part: {Next: 3}}}
+	fresh := source.LogInfo{Partition: offsets.Partition{TopicID: idB, Topic: "new", Num: 0}, HighWater: 9, EpochEnd: -1}
+	if got := source.Check("c2", ledger, []source.LogInfo{fresh}); len(got) != 1 || got[0].Kind != source.FaultCluster {
+		t.Errorf("a partition not known yet, on another cluster: %+v", got)
+	}
+	if got := source.Check("c2", offsets.Ledger{Cluster: "c1"}, []source.LogInfo{fresh}); len(got) != 0 {
+		t.Errorf("a ledger without marks: %+v", got)
+	}
+}
+
 func TestCheck_LedgersThatKnowSeveralIncarnations(t *testing.T) {
 	now := offsets.Partition{TopicID: idB, Topic: "orders", Num: 3}
 	old := part

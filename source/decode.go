@@ -27,6 +27,7 @@ type decoder struct {
 	p    partAnswer
 	run  run
 	left int64 // taken for the batch at hand, and not yet a run's
+	un   *inflater
 }
 
 // run is what was decoded and is not queued yet.
@@ -37,9 +38,10 @@ type run struct {
 	bytes    int64
 }
 
-// decode queues the runs of one partition's share of an answer.
-func (g *Group) decode(p partAnswer) {
-	d := &decoder{g: g, p: p, run: run{from: p.from, to: p.from, epoch: p.epoch}}
+// decode queues the runs of one partition's share of an answer. The inflater belongs to the calling goroutine.
+func (g *Group) decode(p partAnswer, un *inflater) {
+	d := &decoder{g: g, p: p, run: run{from: p.from, to: p.from, epoch: p.epoch}, un: un}
+	un.max, un.take, un.give = g.cfg.MaxBatchBytes, d.take, d.give
 	defer d.forget()
 	gone := abortsOf(p.data)
 	for _, b := range p.batches {
@@ -86,6 +88,11 @@ func (d *decoder) take(n int64) error {
 	}
 	d.left += n
 	return nil
+}
+
+func (d *decoder) give(n int64) {
+	d.g.cfg.Budget.Release(n)
+	d.left -= n
 }
 
 // forget gives back what did not become a run.
@@ -192,8 +199,7 @@ func (d *decoder) unpack(b batch) ([]byte, error) {
 		}
 		return slices.Clone(packed), nil
 	}
-	un := &inflater{max: d.g.cfg.MaxBatchBytes, take: d.take}
-	return un.inflate(packed, b.codec())
+	return d.un.inflate(packed, b.codec())
 }
 
 // legacy decodes a message set of a log from before record batches, with the client's means: one message, or one
@@ -202,11 +208,11 @@ func (d *decoder) legacy(b batch) error {
 	if err := d.take(int64(len(b.raw))); err != nil {
 		return err
 	}
-	un := &inflater{max: d.g.cfg.MaxBatchBytes, take: d.take}
 	part := d.p.c.part
+	d.un.err = nil
 	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: d.run.to, Topic: part.Topic, Partition: part.Num},
-		&kmsg.FetchResponseTopicPartition{Partition: part.Num, RecordBatches: slices.Clone(b.raw)}, un, nil)
-	if err := errors.Join(un.err, got.Err); err != nil {
+		&kmsg.FetchResponseTopicPartition{Partition: part.Num, RecordBatches: slices.Clone(b.raw)}, d.un, nil)
+	if err := errors.Join(d.un.err, got.Err); err != nil {
 		return err
 	}
 	if next != b.last+1 {

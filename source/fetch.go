@@ -306,7 +306,9 @@ func (g *Group) receive(w want, p *kmsg.FetchResponseTopicPartition, now time.Ti
 	}
 	c.saw(p.LogStartOffset, p.LastStableOffset, p.HighWatermark, now)
 	if len(p.RecordBatches) == 0 {
-		c.failures, c.corrupt = 0, 0
+		if c.undecoded == 0 { // else what came before may still turn out to be broken
+			c.failures, c.corrupt = 0, 0
+		}
 		return pa, false
 	}
 	batches, missing := walk(p.RecordBatches)
@@ -329,6 +331,7 @@ var errTooLarge = errors.New("the record batch is larger than may be held")
 
 // decodeFrom turns answers into runs, in their order.
 func (g *Group) decodeFrom(b *broker) {
+	un := new(inflater)
 	for a := range b.answers {
 		for _, p := range a.parts {
 			switch {
@@ -336,7 +339,7 @@ func (g *Group) decodeFrom(b *broker) {
 			case p.err != nil:
 				g.understand(p)
 			default:
-				g.decode(p)
+				g.decode(p, un)
 			}
 			g.mu.Lock()
 			p.c.undecoded--

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -15,13 +16,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// inflater unpacks one record batch, and asks for memory as the output grows: a small batch that unpacks to
-// gigabytes is stopped at max, having taken no more than that.
+// inflater unpacks record batches, and asks for memory as the output grows: a small batch that unpacks to gigabytes
+// is stopped at max, having taken little more than that. What it returns is as large as what is in it.
 type inflater struct {
-	max  int
-	take func(bytes int64) error
-	err  error // why it failed; the client's own errors hide it
+	max     int
+	take    func(bytes int64) error
+	give    func(bytes int64)
+	scratch []byte // of scratchSize, used again and again; most batches fit
+	err     error  // why it failed; the client's own errors hide it
 }
+
+// scratchSize is what one decoder keeps beside the budget.
+const scratchSize = 1 << 20
 
 // Decompress is called by the client's decoder of old message sets.
 func (d *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
@@ -39,56 +45,87 @@ func (d *inflater) inflate(src []byte, codec kgo.CompressionCodecType) ([]byte, 
 	case kgo.CodecSnappy:
 		return d.snappy(src)
 	case kgo.CodecGzip:
-		r, err := gzip.NewReader(bytes.NewReader(src))
-		if err != nil {
+		r := gzipReaders.Get().(*gzip.Reader)
+		defer gzipReaders.Put(r)
+		if err := r.Reset(bytes.NewReader(src)); err != nil {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
-		return d.read(r, len(src), 0)
+		return d.read(r)
 	case kgo.CodecLz4:
 		r := lz4Readers.Get().(*lz4.Reader)
 		defer lz4Readers.Put(r)
 		r.Reset(bytes.NewReader(src))
-		return d.read(r, len(src), 0)
+		return d.read(r)
 	case kgo.CodecZstd:
 		return d.zstd(src)
 	}
 	return nil, fmt.Errorf("unknown compression %d", codec)
 }
 
-var lz4Readers = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+var (
+	gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	lz4Readers  = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+)
 
-// grow makes room for one more byte at least, taking the memory first.
-func (d *inflater) grow(buf []byte, to int) ([]byte, error) {
-	if to > d.max {
-		to = d.max + 1 // one byte too many is the proof
+// buffer is the first place for output.
+func (d *inflater) buffer() []byte {
+	if d.scratch == nil {
+		d.scratch = make([]byte, scratchSize)
 	}
-	if to <= cap(buf) {
-		return nil, errTooLarge
-	}
-	if err := d.take(int64(to - cap(buf))); err != nil {
-		return nil, err
-	}
-	return append(make([]byte, 0, to), buf...), nil
+	return d.scratch[:0:min(scratchSize, d.max+1)]
 }
 
-// read unpacks a stream whose length nobody vouches for; hint is what its header claims, 0 if nothing.
-func (d *inflater) read(r io.Reader, packed, hint int) ([]byte, error) {
-	first := 4 * packed
-	if hint > 0 {
-		first = min(hint, d.max) + 1 // with room to see that it ends
+func (d *inflater) ours(buf []byte) bool {
+	return cap(buf) > 0 && cap(d.scratch) > 0 && &buf[:1][0] == &d.scratch[:1][0]
+}
+
+// grow gives a larger buffer with the same content, taking the memory first. A byte more than max is enough to
+// prove that there is too much.
+func (d *inflater) grow(buf []byte, to int) ([]byte, error) {
+	to = min(to, d.max+1)
+	if to <= cap(buf) {
+		return nil, d.tooMuch()
 	}
-	buf, err := d.grow(nil, max(min(first, d.max), 512))
-	if err != nil {
+	if err := d.take(int64(to)); err != nil {
 		return nil, err
 	}
+	out := append(make([]byte, 0, to), buf...)
+	if !d.ours(buf) {
+		d.give(int64(cap(buf)))
+	}
+	return out, nil
+}
+
+func (d *inflater) tooMuch() error {
+	return fmt.Errorf("%w: it unpacks to more than %d bytes", errTooLarge, d.max)
+}
+
+// fit returns the content in memory of its own size.
+func (d *inflater) fit(buf []byte) ([]byte, error) {
+	if len(buf) > d.max {
+		return nil, d.tooMuch()
+	}
+	if !d.ours(buf) && cap(buf)-len(buf) <= len(buf)/8 {
+		return buf, nil
+	}
+	if err := d.take(int64(len(buf))); err != nil {
+		return nil, err
+	}
+	out := slices.Clone(buf)
+	if !d.ours(buf) {
+		d.give(int64(cap(buf)))
+	}
+	return out, nil
+}
+
+// read unpacks a stream whose length nobody vouches for.
+func (d *inflater) read(r io.Reader) ([]byte, error) {
+	buf := d.buffer()
 	for {
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if len(buf) > d.max {
-			return nil, fmt.Errorf("%w: it unpacks to more than %d bytes", errTooLarge, d.max)
-		}
 		if errors.Is(err, io.EOF) {
-			return buf, nil
+			return d.fit(buf)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("unpack: %w", err)
@@ -101,30 +138,42 @@ func (d *inflater) read(r io.Reader, packed, hint int) ([]byte, error) {
 	}
 }
 
-// zstdDecoders stream, with windows of at most 8 MiB as the format recommends readers to support.
-var zstdDecoders = sync.Pool{New: func() any {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+// zstdDecoder writes to the buffer it is given and not beyond, so it needs no memory for the window, which a frame
+// may declare to be far larger than its content.
+var zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(1<<31))
 	if err != nil {
 		panic(err) // the options are constants
 	}
 	return r
-}}
+})
 
 func (d *inflater) zstd(src []byte) ([]byte, error) {
+	buf := d.buffer()
 	var h zstd.Header
-	hint := 0
 	if err := h.Decode(src); err == nil && h.HasFCS && !h.Skippable {
 		if h.FrameContentSize > uint64(d.max) {
-			return nil, fmt.Errorf("%w: it unpacks to %d bytes", errTooLarge, h.FrameContentSize)
+			return nil, d.tooMuch()
 		}
-		hint = int(h.FrameContentSize)
+		if n := int(h.FrameContentSize); n > cap(buf) {
+			if buf, err = d.grow(buf, n); err != nil {
+				return nil, err
+			}
+		}
 	}
-	r := zstdDecoders.Get().(*zstd.Decoder)
-	defer zstdDecoders.Put(r)
-	if err := r.Reset(bytes.NewReader(src)); err != nil {
-		return nil, fmt.Errorf("zstd: %w", err)
+	for {
+		out, err := zstdDecoder().DecodeAll(src, buf)
+		if err == nil {
+			return d.fit(out)
+		}
+		// The decoder has several names for a buffer that is too small, some of which it gives to broken input too.
+		if cap(buf) > d.max && !errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		if buf, err = d.grow(buf, 4*cap(buf)); err != nil {
+			return nil, err
+		}
 	}
-	return d.read(r, len(src), hint)
 }
 
 var xerialMagic = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
@@ -150,7 +199,7 @@ func (d *inflater) snappy(src []byte) ([]byte, error) {
 			return nil, fmt.Errorf("snappy: %w", err)
 		}
 		if total += n; total > d.max {
-			return nil, fmt.Errorf("%w: it unpacks to more than %d bytes", errTooLarge, d.max)
+			return nil, d.tooMuch()
 		}
 	}
 	if err := d.take(int64(total)); err != nil {
