@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sinker-io/sinker/config"
+	"github.com/sinker-io/sinker/sink"
 	"github.com/sinker-io/sinker/testenv/data"
 	"github.com/sinker-io/sinker/testenv/embedded"
 )
@@ -75,17 +76,55 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 		return &exit{exitFailed, err}
 	}
 	defer world.Close()
+	ctx, stopOrders := context.WithCancel(ctx)
+	defer stopOrders()
 	orders := data.Orders(1)
 	cfg, file, err := demoConfig(world, orders, freePort(o.port))
 	if err != nil {
 		return &exit{exitFailed, err}
 	}
-	making, stop := context.WithCancel(ctx)
+	// The orders end first, then the sink, so that what was sent is in the table when the demo has ended.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	made := make(chan error, 1)
-	go func() { made <- produceOrders(making, world, orders, o.rate) }()
-	err = a.run(ctx, cfg, false, func(page string) { greet(a.out, world, file, page) })
-	stop()
+	var status func() sink.Status
+	serving := func(page string, how func() sink.Status) {
+		status = how
+		greet(a.out, world, file, page)
+		go func() {
+			err := produceOrders(ctx, world, orders, o.rate)
+			catchUp(world, status)
+			stop()
+			made <- err
+		}()
+	}
+	err = a.run(running, cfg, false, serving)
+	if status == nil { // it did not come that far
+		return err
+	}
+	stopOrders()
 	return errors.Join(err, <-made)
+}
+
+// catchUp waits until the sink has received what the topic holds; a sink that cannot is not waited for long.
+func catchUp(w *embedded.World, status func() sink.Status) {
+	logs, err := w.Logs(demoTopic)
+	if err != nil {
+		return
+	}
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		behind := len(logs)
+		for _, t := range status().Tables {
+			for _, p := range t.Partitions {
+				if p.Fetched >= logs[p.Partition].End {
+					behind--
+				}
+			}
+		}
+		if behind <= 0 {
+			return
+		}
+	}
 }
 
 // demoConfig writes the configuration of the demo into its folder, for the reader to look at and to use with other

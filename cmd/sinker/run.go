@@ -85,8 +85,8 @@ type service struct {
 	started time.Time
 }
 
-// run is the service until ctx ends. serving, if not nil, is called with the address of the status page.
-func (a *app) run(ctx context.Context, cfg *config.Config, exitOnStop bool, serving func(url string)) (err error) {
+// run is the service until ctx ends. serving, if not nil, is called once the status page can be seen.
+func (a *app) run(ctx context.Context, cfg *config.Config, exitOnStop bool, serving func(page string, status func() sink.Status)) (err error) {
 	limitMemory(cfg)
 	metrics := admin.NewMetrics(build())
 	s := &service{app: a, cfg: cfg, events: together(newEventLog(a.log).events(), metrics.Events()), started: time.Now()}
@@ -127,7 +127,7 @@ func limitMemory(cfg *config.Config) {
 }
 
 // serve opens the status page, and returns what closes it.
-func (s *service) serve(metrics *admin.Metrics, serving func(string)) (closePage func(), err error) {
+func (s *service) serve(metrics *admin.Metrics, serving func(string, func() sink.Status)) (closePage func(), err error) {
 	if s.cfg.Admin == "off" {
 		return func() {}, nil
 	}
@@ -137,7 +137,7 @@ func (s *service) serve(metrics *admin.Metrics, serving func(string)) (closePage
 	}
 	s.app.log.Info("status page", "url", server.URL())
 	if serving != nil {
-		serving(server.URL())
+		serving(server.URL(), s.status)
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
