@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -230,7 +231,9 @@ func (c *checking) lake(ctx context.Context, probe bool) {
 	c.report.Catalog = &catalogReport{}
 	if probe {
 		c.report.Catalog.Probed = true
-		_, found, err := l.cat.Probe(ctx)
+		long, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		_, found, err := l.cat.Probe(long)
+		cancel()
 		c.report.Catalog.Findings = found
 		if err != nil {
 			c.problem("probe", err)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,13 +25,28 @@ type scrubber struct {
 func (s *scrubber) hide(secrets []string) {
 	var pairs []string
 	for _, secret := range secrets {
-		pairs = append(pairs, secret, config.Redacted)
+		for _, form := range spellings(secret) {
+			pairs = append(pairs, form, config.Redacted)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(pairs) > 0 {
 		s.replace = strings.NewReplacer(pairs...)
 	}
+}
+
+// spellings are the ways in which a text is written into JSON, Go's quotes and addresses.
+func spellings(text string) []string {
+	out := []string{text}
+	quoted := strconv.Quote(text)
+	inJSON, _ := json.Marshal(text)
+	for _, form := range []string{quoted[1 : len(quoted)-1], string(inJSON[1 : len(inJSON)-1]), url.QueryEscape(text), url.PathEscape(text), (&url.URL{Path: text}).EscapedPath()} {
+		if !slices.Contains(out, form) {
+			out = append(out, form)
+		}
+	}
+	return out
 }
 
 func (s *scrubber) Write(p []byte) (int, error) {
