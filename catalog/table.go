@@ -76,6 +76,8 @@ func (t *Table) view(l *loaded) commit.View {
 	if ms := m.Properties().GetInt64(icetable.MaxSnapshotAgeMsKey, 0); ms > 0 {
 		v.Retention = time.Duration(ms) * time.Millisecond
 	}
+	v.RetryMin = time.Duration(max(m.Properties().GetInt64(icetable.CommitMinRetryWaitMsKey, 0), 0)) * time.Millisecond
+	v.RetryMax = time.Duration(max(m.Properties().GetInt64(icetable.CommitMaxRetryWaitMsKey, 0), 0)) * time.Millisecond
 	t.mu.Lock()
 	t.store = l.store
 	for id, s := range l.snaps {

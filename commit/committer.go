@@ -45,6 +45,7 @@ type Committer struct {
 	pending  *pending  // an acknowledged request that no load has shown yet
 	rejected rejection
 	tries    int // consecutive failures, for the back-off
+	wait     struct{ least, most time.Duration }
 }
 
 type pending struct {
@@ -217,6 +218,7 @@ func (c *Committer) read(ctx context.Context) (View, State, error) {
 			}
 			continue
 		}
+		c.wait.least, c.wait.most = v.RetryMin, v.RetryMax
 		if c.uuid != uuid.Nil && v.TableUUID != c.uuid {
 			return v, State{}, c.named(stop(v, Recreated, fmt.Sprintf("the table's uuid was %s and is now %s: it was dropped and created again", c.uuid, v.TableUUID),
 				"`sinker offsets accept --table TABLE --position start --reason WHY` to fill the new table from `start`, or restore the old one"))
@@ -341,14 +343,20 @@ func ClassOf(err error) Class {
 	return Unknown
 }
 
-// pause waits after a failure: full jitter below a bound that doubles from 100 ms to 30 s. A conflict is
+// pause waits after a failure: full jitter below a bound that doubles from 100 ms to 30 s, or as the table wishes. A conflict is
 // news of progress elsewhere, so its bound grows only to 2 s.
 func (c *Committer) pause(ctx context.Context, step string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", step, c.Name, ctx.Err())
 	}
-	bound := 100 * time.Millisecond << min(c.tries, 9)
-	bound = min(bound, 30*time.Second)
+	least, most := 100*time.Millisecond, 30*time.Second
+	if c.wait.least > 0 {
+		least = min(c.wait.least, most)
+	}
+	if c.wait.most > 0 {
+		most = max(least, min(c.wait.most, 10*time.Minute))
+	}
+	bound := min(least<<min(c.tries, 12), most)
 	if ClassOf(err) == Conflict {
 		bound = min(bound, 2*time.Second)
 	}

@@ -285,3 +285,84 @@ func ancestors(m *committest.Memory) []int64 {
 	}
 	return out
 }
+
+// late keeps every request that was ever sent and sends some of them again, long after.
+type late struct {
+	*committest.Memory
+	rng  *rand.Rand
+	sent []request
+}
+
+type request struct {
+	base commit.View
+	c    commit.Change
+}
+
+func (l *late) Append(ctx context.Context, base commit.View, c commit.Change) (int64, error) {
+	l.sent = append(l.sent, request{base, c})
+	return l.Memory.Append(ctx, base, c)
+}
+
+func (l *late) again(ctx context.Context) {
+	if n := len(l.sent); n > 0 {
+		r := l.sent[l.rng.IntN(n)]
+		_, _ = l.Memory.Append(ctx, r.base, r.c) // whoever sent it has long forgotten it
+	}
+}
+
+func TestCommit_RequestsThatArriveAgainHoursLater(t *testing.T) {
+	for seed := range uint64(200) {
+		w := newWorld(t)
+		l := &late{Memory: w.mem, rng: rand.New(rand.NewPCG(seed, 2))}
+		w.mem.Faults(func(s committest.Step) committest.Fault {
+			if s == committest.OnAppend && l.rng.IntN(3) == 0 {
+				return committest.LoseReply
+			}
+			return committest.None
+		})
+		w.x.Table = l
+		e := w.anchor(w.x, p0).Epoch
+		for o := int64(0); o < 200; {
+			switch l.rng.IntN(8) {
+			case 0:
+				w.mem.Foreign("append", 0)
+			case 1:
+				if a := ancestors(w.mem); len(a) > 2 {
+					w.mem.Rollback(a[1+l.rng.IntN(len(a)-2)])
+				}
+			}
+			w.now = w.now.Add(time.Hour)
+			l.again(t.Context())
+			st, _, err := w.x.State(t.Context())
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			o, e = st.Ledger.Marks[p0].Next, st.Epoch
+			if _, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: o, To: o + 10}})); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			l.again(t.Context())
+			o += 10
+		}
+		w.exact()
+	}
+}
+
+func TestCommit_WaitsAsTheTableWishes(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.mem.Edit(func(v *commit.View) { v.RetryMin, v.RetryMax = 4*time.Second, 5*time.Second })
+	n := 0
+	w.mem.Faults(func(s committest.Step) committest.Fault {
+		if n++; s == committest.OnAppend && n < 100 {
+			return committest.Refuse
+		}
+		return committest.None
+	})
+	var longest time.Duration
+	w.x.Trouble = func(_ string, _ error, again time.Duration) { longest = max(longest, again) }
+	w.add(w.x, e, 0, 10)
+	if longest > 5*time.Second+time.Millisecond || longest < time.Second {
+		t.Errorf("the longest of 49 waits was %s, the table wishes for 4 s to 5 s", longest)
+	}
+}

@@ -28,9 +28,12 @@ type View struct {
 	SchemaIDs    []int
 	SpecIDs      []int
 	// Retention is how long the table's snapshots are kept by its own properties (history.expire.max-snapshot-age-ms); 0 if not set.
-	Retention    time.Duration
-	MetadataSize int64  // bytes of metadata.json, 0 if unknown
-	Location     string // of the metadata file, for messages
+	Retention time.Duration
+	// RetryMin and RetryMax are the table's own wish for the waits between attempts (commit.retry.min-wait-ms, max-wait-ms); 0 if not
+	// set. How often is tried is not the table's business.
+	RetryMin, RetryMax time.Duration
+	MetadataSize       int64  // bytes of metadata.json, 0 if unknown
+	Location           string // of the metadata file, for messages
 	// Handle is the catalog's own: what it needs to build a request on exactly this load.
 	Handle any
 }

@@ -481,3 +481,69 @@ func TestSink_ZombieBatchOfAnOlderEpochDies(t *testing.T) {
 	w.exact("shop.orders", 60)
 	w.end(r)
 }
+
+func TestSink_OutageShowsAndHealsByItself(t *testing.T) {
+	for _, class := range []commit.Class{commit.Unknown, commit.Denied, commit.Missing, commit.Busy} {
+		t.Run(class.String(), func(t *testing.T) {
+			w := newWorld(t, 1, "orders")
+			r := w.start(nil, w.entry("orders", "shop.orders"))
+			w.produce("orders", 1, 10)
+			w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+			w.table("shop.orders").Break(&commit.Error{Class: class, Err: errors.New("the catalog says no")})
+			w.produce("orders", 1, 10)
+			w.until("not ready, with the cause and a lag", func() bool {
+				st := r.Status()
+				tab := st.Tables[0]
+				return !st.Ready() && tab.State == sink.Waiting && tab.LastError != "" && tab.LagRecords == 10 && tab.LagSeconds > 0
+			})
+			w.table("shop.orders").Break(nil)
+			w.until("20 in", func() bool { return sum(w.state("shop.orders")) == 20 })
+			w.until("ready", func() bool { return r.Status().Ready() })
+			w.exact("shop.orders", 20)
+		})
+	}
+}
+
+func TestSink_AnotherSinkIDIsRefused(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	w.end(r)
+	stops := make(chan sink.StopInfo, 10)
+	r = w.start(func(c *sink.Config) {
+		c.Sink = "renamed"
+		c.Events.Stopped = func(i sink.StopInfo) { stops <- i }
+	}, w.entry("orders", "shop.orders"))
+	if s := <-stops; s.Stop.Reason != commit.NewSink || s.Stop.Do == "" {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.end(r)
+	w.exact("shop.orders", 10)
+}
+
+func TestSink_GroupForgottenByTheBrokerChangesNothing(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.produce("orders", 2, 50)
+	w.until("50 in", func() bool { return sum(w.state("shop.orders")) == 50 })
+	w.end(r)
+	adm := kadm.NewClient(w.client)
+	w.until("the group is gone", func() bool {
+		_, err := adm.DeleteGroup(t.Context(), "g")
+		return err == nil
+	})
+	w.produce("orders", 2, 50)
+	w.start(nil, w.entry("orders", "shop.orders"))
+	w.until("100 in", func() bool { return sum(w.state("shop.orders")) == 100 })
+	w.exact("shop.orders", 100)
+}
+
+func TestSink_OneBusyOfManyIdlePartitionsIsFresh(t *testing.T) {
+	w := newWorld(t, 100, "orders")
+	w.start(nil, w.entry("orders", "shop.orders"))
+	for i := range int64(5) {
+		w.send("orders", 42, []byte(`{"id":1}`))
+		w.until("it is in, whatever the idle ones do", func() bool { return sum(w.state("shop.orders")) == i+1 })
+	}
+}

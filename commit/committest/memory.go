@@ -30,6 +30,7 @@ type Memory struct {
 	clock   func() time.Time
 	lose    func(Step) Fault
 	applied int
+	broken  error
 }
 
 // Row is what the table holds of one batch and partition.
@@ -73,6 +74,9 @@ func NewMemory(clock func() time.Time) *Memory {
 // Faults makes f decide about each request from now on; nil ends that.
 func (m *Memory) Faults(f func(Step) Fault) { m.mu.Lock(); defer m.mu.Unlock(); m.lose = f }
 
+// Break makes every request fail with err from now on; nil ends that.
+func (m *Memory) Break(err error) { m.mu.Lock(); defer m.mu.Unlock(); m.broken = err }
+
 // Edit changes the table as a foreigner would, under the lock.
 func (m *Memory) Edit(f func(v *commit.View)) {
 	m.mu.Lock()
@@ -114,6 +118,9 @@ func (m *Memory) Load(ctx context.Context) (commit.View, error) {
 	if err := ctx.Err(); err != nil {
 		return commit.View{}, err
 	}
+	if m.broken != nil {
+		return commit.View{}, m.broken
+	}
 	if m.fault(OnLoad) != None {
 		return commit.View{}, errFault
 	}
@@ -143,6 +150,9 @@ func (m *Memory) Append(ctx context.Context, base commit.View, c commit.Change) 
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return 0, err
+	}
+	if m.broken != nil {
+		return 0, m.broken
 	}
 	fault := m.fault(OnAppend)
 	id := rand.Int64()>>1 + 1
