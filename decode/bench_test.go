@@ -59,3 +59,27 @@ func BenchmarkJSON(b *testing.B) {
 		}
 	}
 }
+
+// Of 2,000 columns a record fills five.
+func BenchmarkJSONWide(b *testing.B) {
+	var fields []iceberg.NestedField
+	for i := range 2000 {
+		fields = append(fields, iceberg.NestedField{ID: i + 1, Name: fmt.Sprintf("c%d", i), Type: iceberg.Int64Type{}})
+	}
+	sc := iceberg.NewSchema(0, fields...)
+	d, err := New("json", sc, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows := NewRows(sc)
+	rec := &kgo.Record{Value: []byte(`{"c7":1,"c500":2,"c501":3,"c1200":4,"c1999":5}`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if rows.N == 1000 {
+			rows.Reset()
+		}
+		if err := d.Append(rows, rec); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
