@@ -8,7 +8,7 @@ func nearest(word string, candidates []string, also map[string]string) string {
 		return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(s))
 	}
 	w := plain(word)
-	if w == "" {
+	if w == "" || len(w) > 64 {
 		return ""
 	}
 	for _, c := range candidates {
