@@ -124,8 +124,13 @@ func (b *Batch) write(ctx context.Context, l *lane, sel shred.Selection) error {
 	return nil
 }
 
+// mostGroups keeps footers, and the memory for them, small where row groups are.
+const mostGroups = 1000
+
 // full tells whether a file is as large as it should be, within the tolerance that readers do not feel.
-func (b *Batch) full(f *dataFile) bool { return f.out.size >= b.format.target-b.format.target/10 }
+func (b *Batch) full(f *dataFile) bool {
+	return f.out.size >= b.format.target-b.format.target/10 || f.pages.Groups() >= mostGroups
+}
 
 // room is how many rows the file's next row group may have: what is missing to the target, by what rows of this file
 // came to, or those of the batch, or, to begin with, what they are in memory.

@@ -22,16 +22,10 @@ type place struct {
 // newPlace reads the table's location and the properties that move its files.
 func newPlace(t Table) (place, error) {
 	p := place{partitions: true}
-	keys := []string{"write.data.path", "write.folder-storage.path"}
 	if p.hashed = t.Properties.GetBool("write.object-storage.enabled", false); p.hashed {
-		keys = []string{"write.data.path", "write.object-storage.path", "write.folder-storage.path"}
 		p.partitions = t.Properties.GetBool("write.object-storage.partitioned-paths", true)
 	}
-	for _, key := range keys {
-		if p.base = strings.TrimRight(t.Properties.Get(key, ""), "/"); p.base != "" {
-			break
-		}
-	}
+	p.base = strings.TrimRight(t.Properties.Get("write.data.path", ""), "/")
 	location := strings.TrimRight(t.Location, "/")
 	if p.base == "" {
 		if location == "" {

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,6 +135,78 @@ func TestTypes_RoundTripThroughPartitions(t *testing.T) {
 	for row, n := range want {
 		if n != 0 {
 			t.Errorf("%+d times: %s", n, row)
+		}
+	}
+}
+
+// A dictionary must not take the two zeros for one, nor lose a NaN.
+func TestTypes_ZerosKeepTheirSign(t *testing.T) {
+	w := newWorld(t, schemaOf(col(1, "d", iceberg.Float64Type{}), col(2, "f", iceberg.Float32Type{})), none, nil)
+	b := w.batch()
+	values := []string{`{"d":0.0,"f":-0.0}`, `{"d":-0.0,"f":0.0}`, `{"d":"NaN","f":"NaN"}`}
+	var all []string
+	for range 500 {
+		all = append(all, values...)
+	}
+	w.append(b, run(100, all...))
+	m := w.seal(b)
+	pf, err := file.NewParquetReader(bytes.NewReader(w.store.objects[m.Files[0].FilePath()]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk, err := pf.RowGroup(0).Column(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, defs := make([]float64, len(all)), make([]int16, len(all))
+	if n, _, err := chunk.(*file.Float64ColumnChunkReader).ReadBatch(int64(len(all)), got, defs, nil); err != nil || int(n) != len(all) {
+		t.Fatalf("%d values: %v", n, err)
+	}
+	for i, v := range got {
+		if ok := [3]bool{v == 0 && !math.Signbit(v), v == 0 && math.Signbit(v), v != v}[i%3]; !ok {
+			t.Fatalf("row %d: %v", i, v)
+		}
+	}
+}
+
+// Long values end up in pages that readers can hold, one value each if need be.
+func TestTypes_PagesOfLongValuesAreBounded(t *testing.T) {
+	for _, props := range []iceberg.Properties{nil, {"sinker.parquet.encodings": "plain"}} {
+		w := newWorld(t, simple(), none, props)
+		b := w.batch()
+		const n, size = 100, 1 << 20
+		for i := range n {
+			w.append(b, run(100+int64(i), `{"id":1,"name":"`+strings.Repeat(string(rune('a'+i%26)), size+i)+`"}`))
+		}
+		m := w.seal(b)
+		if s := b.Stats(); s.Groups < 2 {
+			t.Errorf("%d MiB of text in one row group", n*size>>20)
+		}
+		values := 0
+		for _, f := range m.Files {
+			pf, err := file.NewParquetReader(bytes.NewReader(w.store.objects[f.FilePath()]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for g := range pf.NumRowGroups() {
+				pages, err := pf.RowGroup(g).GetColumnPageReader(1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for pages.Next() {
+					page := pages.Page()
+					values += int(page.NumValues())
+					if len(page.Data()) > 3*size {
+						t.Errorf("a page of %d bytes", len(page.Data()))
+					}
+				}
+				if err := pages.Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if values != n {
+			t.Errorf("%d values in pages, want %d", values, n)
 		}
 	}
 }
