@@ -14,7 +14,7 @@ const (
 	CodeBadValue        = "bad_value"        // a string that does not read as the column's type
 	CodeOutOfRange      = "out_of_range"     // a value that the column's type cannot hold
 	CodeInexact         = "inexact"          // a fraction where the column has no place for it
-	CodeUnclearUnit     = "unclear_unit"     // a number in a temporal column, outside 1980–2200, without a declared unit
+	CodeUnclearUnit     = "unclear_unit"     // a number in a temporal column, outside 1980–2199, without a declared unit
 	CodeZone            = "zone"             // an offset in a column without zone, or none in one with
 	CodeMissingRequired = "missing_required" // a required field that the record lacks
 	CodeNullRequired    = "null_required"    // null in a required field

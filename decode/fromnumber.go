@@ -55,7 +55,7 @@ func (d *jsonDecoder) inexact(n *node, x *number, b []byte) bool {
 
 // unclear refuses a number whose unit may be another than the column's.
 func (d *jsonDecoder) unclear(n *node, x *number, b []byte) bool {
-	d.fail(n, CodeUnclearUnit, "%s, taken as %s, is not within 1980–2200; give the column its unit (s, ms, us, ns, days)", quote(b[x.from:x.to]), unitName(n.unit))
+	d.fail(n, CodeUnclearUnit, "%s, taken as %s, is not within 1980–2199; give the column its unit (s, ms, us, ns, days)", quote(b[x.from:x.to]), unitName(n.unit))
 	return false
 }
 

@@ -18,7 +18,7 @@ type Options struct {
 
 // ColumnOptions is how the values of one column are read, where the type alone leaves a choice.
 type ColumnOptions struct {
-	Unit string // of numbers in date, time and timestamp columns: s, ms, us, ns, days; empty: days for date, ms otherwise, within 1980–2200
+	Unit string // of numbers in date, time and timestamp columns: s, ms, us, ns, days; empty: days for date, ms otherwise, within 1980–2199
 	Zone string // "UTC": what a timestamptz without a zone is in; empty: such a value is bad
 }
 
