@@ -131,6 +131,9 @@ func (r *reader) checkTLS(t *TLS) {
 	if pem, ok := r.readable("kafka.tls.ca_file", t.CAFile); ok && !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		r.say("kafka.tls.ca_file", "the file holds no certificate", "a PEM file with BEGIN CERTIFICATE", "")
 	}
+	if !r.valid("kafka.tls.cert_file") || !r.valid("kafka.tls.key_file") {
+		return
+	}
 	if (t.CertFile == "") != (t.KeyFile == "") {
 		has, lacks := "cert_file", "key_file"
 		if t.CertFile == "" {

@@ -132,7 +132,7 @@ func (r *reader) checkS3(c *Config) {
 	if s == nil {
 		return
 	}
-	if (s.AccessKey == "") != (s.SecretKey.Reveal() == "") {
+	if (s.AccessKey == "") != (s.SecretKey.Reveal() == "") && r.valid("s3.access_key") && r.valid("s3.secret_key") {
 		has, lacks := "access_key", "secret_key"
 		if s.AccessKey == "" {
 			has, lacks = lacks, has

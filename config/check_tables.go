@@ -21,7 +21,7 @@ func (r *reader) checkTables(c *Config) {
 		}
 		r.checkBranch(p+".branch", t.Branch)
 		r.checkTopics(p+".topics", t)
-		r.checkColumns(p, t)
+		r.checkColumns(c, p, t)
 		r.checkKafkaColumns(p+".kafka_columns", t)
 		if t.OnBadRecord == "stop" && t.MaxBadShare != Off {
 			r.say(p+".max_bad_share", "stands with on_bad_record: stop, which stops at the first", "max_bad_share only with skip", "take it away")
@@ -98,30 +98,35 @@ func (r *reader) checkTopics(path string, t *Table) {
 	}
 }
 
-func (r *reader) checkColumns(path string, t *Table) {
+func (r *reader) checkColumns(c *Config, path string, t *Table) {
 	for name, col := range t.Columns {
 		p := path + ".columns." + name
 		if col.Unit == "" && col.Zone == "" && r.valid(p+".unit") && r.valid(p) && r.valid(p+".zone") {
 			r.say(p, "says nothing", "unit, zone or both", "take it away")
 		}
-		r.checkColumnKnown(p, name, t)
+		r.checkColumnKnown(c, p, name, t)
 	}
 }
 
-// checkColumnKnown wants a column of create, where there is one.
-func (r *reader) checkColumnKnown(p, name string, t *Table) {
+// checkColumnKnown looks for the column in create, where there is one. A table that exists may have more columns than that, so it
+// is a warning; a table made by create would not take the option.
+func (r *reader) checkColumnKnown(c *Config, p, name string, t *Table) {
 	if t.Create == nil || len(t.Create.Columns) == 0 {
 		return
 	}
 	var names []string
-	for _, c := range t.Create.Columns {
-		if c.Name == name || strings.HasPrefix(name, c.Name+".") {
-			r.checkColumnFits(p, c, name, t.Columns[name])
+	for _, col := range t.Create.Columns {
+		if col.Name == name || strings.HasPrefix(name, col.Name+".") {
+			r.checkColumnFits(p, col, name, t.Columns[name])
 			return
 		}
-		names = append(names, c.Name)
+		names = append(names, col.Name)
 	}
-	r.say(p, "create has no such column", oneOf(names), didYouMean(nearest(name, names, nil)))
+	hint := didYouMean(nearest(name, names, nil))
+	if hint == "" {
+		hint = "it must be in the table already"
+	}
+	r.warn(c, p, "create has no such column", hint)
 }
 
 // checkColumnFits wants units and zones only where they mean something.

@@ -239,7 +239,6 @@ func TestParse_EachFaultOfATableToBeMade(t *testing.T) {
 		{"format version 1", "*", declare("      columns:\n        - {name: at, type: date}\n      properties: {format-version: \"1\"}\n"), 14, "format version 2 and 3", ""},
 		{"property as a number", "*", declare("      columns:\n        - {name: at, type: date}\n      properties: {format-version: 3}\n"), 14, "is a number to YAML", `"3"`},
 		{"unit of a text", "*", declare("      columns:\n        - {name: at, type: string}\n    columns: {at: {unit: ms}}\n"), 14, "which has no unit", ""},
-		{"options of a column that is not made", "*", declare("      columns:\n        - {name: at, type: date}\n    columns: {att: {unit: days}}\n"), 14, "no such column", "did you mean at?"},
 	} {
 		t.Run(c.name, func(t *testing.T) { checkFaultCase(t, c) })
 	}
@@ -261,5 +260,30 @@ memory: lots
 		if faults[i].Line < faults[i-1].Line {
 			t.Errorf("fault %d stands before fault %d:\n%v", i, i-1, err)
 		}
+	}
+}
+
+func TestParse_WarnsOfWhatIsLegalAndProbablyNotMeant(t *testing.T) {
+	text := strings.Replace(declare("      columns:\n        - {name: at, type: date}\n    columns: {att: {unit: days}}\n"), "  brokers:", "  sasl: {mechanism: PLAIN, username: u, password: pass}\n  brokers:", 1) + "admin: 0.0.0.0:9400\n"
+	c, err := parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"create has no such column; did you mean at?", "sends the password in the clear", "can be reached from every network"} {
+		found := false
+		for _, w := range c.Warnings {
+			found = found || strings.Contains(w.String(), want) && w.Line > 0
+		}
+		if !found {
+			t.Errorf("no warning with a line says %q: %v", want, c.Warnings)
+		}
+	}
+}
+
+// A value that has a fault of its own does not count as missing beside others.
+func TestParse_NoFaultsThatFollowFromOthers(t *testing.T) {
+	_, err := parse(sound + "s3: {endpoint: http://h:1, access_key: a, secret_key: \"${UNSET}\"}\n")
+	if faults, ok := err.(Faults); !ok || len(faults) != 1 {
+		t.Errorf("one variable is not set, and the faults are:\n%v", err)
 	}
 }

@@ -181,8 +181,5 @@ func (a *app) load(file string) (*config.Config, error) {
 	}
 	a.out.hide(c.Secrets())
 	a.err.hide(c.Secrets())
-	for _, w := range c.Warnings {
-		a.log.Warn("configuration: " + w.String())
-	}
 	return c, nil
 }

@@ -40,6 +40,9 @@ process ends with status 3 if it is told to end while a table or partition is st
 			if err != nil {
 				return err
 			}
+			for _, w := range cfg.Warnings {
+				a.log.Warn("configuration: " + w.String())
+			}
 			ctx, stop := a.untilSignal()
 			defer stop()
 			return a.run(ctx, cfg, exitOnStop, nil)
