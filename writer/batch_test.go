@@ -293,3 +293,34 @@ func TestBatch_WorksWhenOthersHoldTheBudget(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 }
+
+// Memory that a written pool still has goes before the batch waits for that of others.
+func TestBatch_GivesUpAnEmptyPoolBeforeItWaits(t *testing.T) {
+	w := newWorld(t, simple(), none, nil)
+	w.budget = budget.New(32<<20, nil)
+	w.cfg.Budget = w.budget
+	b := w.batch()
+	long := fmt.Sprintf(`{"id":1,"name":%q}`, strings.Repeat("x", 10_000))
+	next := int64(100)
+	for ; b.Stats().Groups == 0; next++ { // until the pool has been written out once
+		w.append(b, run(next, long))
+	}
+	if b.Held() <= floor {
+		t.Fatalf("the batch holds %d bytes only", b.Held())
+	}
+	rest := w.budget.Limit() - w.budget.Used()
+	if !w.budget.TryAcquire(rest) {
+		t.Fatal("the budget is not free")
+	}
+	for range 50 {
+		w.append(b, run(next, long))
+		next++
+	}
+	if b.Held() > 2*floor {
+		t.Errorf("the batch holds %d bytes while others wait", b.Held())
+	}
+	w.budget.Release(rest)
+	if n := int64(len(w.all(w.seal(b)))); n != next-100 {
+		t.Errorf("%d rows", n)
+	}
+}
