@@ -38,19 +38,6 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// general is the path of a Key for the path of a value: indexes become [].
-func general(path string) string {
-	var b strings.Builder
-	for {
-		i := strings.IndexByte(path, '[')
-		if i < 0 {
-			return b.String() + path
-		}
-		b.WriteString(path[:i] + "[]")
-		path = path[i+strings.IndexByte(path[i:], ']')+1:]
-	}
-}
-
 // fill sets v, of any type of this package's configuration, from node. rule is the Key path.
 func (r *reader) fill(node ast.Node, v reflect.Value, path, rule string) {
 	if r.visits++; r.visits > maxVisits {

@@ -114,7 +114,7 @@ func (c *checking) problem(step string, err error) {
 }
 
 func (a *app) check(ctx context.Context, file string, probe bool) error {
-	cfg, err := config.Load(file)
+	_, err := config.Load(file)
 	var fs config.Faults
 	if errors.As(err, &fs) && a.output == "json" {
 		if err := writeJSON(a.out, checkReport{File: file, Faults: fs, Warnings: []config.Warning{}, Problems: []problem{}}); err != nil {
@@ -122,7 +122,8 @@ func (a *app) check(ctx context.Context, file string, probe bool) error {
 		}
 		return &exit{status: exitUsage}
 	}
-	if cfg, err = a.load(file); err != nil {
+	cfg, err := a.load(file)
+	if err != nil {
 		return err
 	}
 	c := &checking{app: a, cfg: cfg}
