@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 
 	"github.com/sinker-io/sinker/commit"
@@ -156,7 +155,7 @@ func (b *restBackend) dropNamespace(ctx context.Context, namespace []string) err
 
 func (b *restBackend) create(ctx context.Context, id ident, t newTable) error {
 	// Ids are given here as the server will give them, so that what is sent is consistent in itself.
-	props := iceberg.Properties(maps.Clone(t.props))
+	props := maps.Clone(t.props)
 	props[table.PropertyFormatVersion] = fmt.Sprint(t.formatVersion)
 	meta, err := table.NewMetadata(t.schema, t.spec, table.UnsortedSortOrder, "", props)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 
 	"github.com/sinker-io/sinker/commit"
@@ -257,7 +256,7 @@ func (b *sqlBackend) create(ctx context.Context, id ident, t newTable) error {
 	}
 	props := maps.Clone(t.props)
 	props[table.PropertyFormatVersion] = fmt.Sprint(t.formatVersion)
-	meta, err := table.NewMetadata(t.schema, t.spec, table.UnsortedSortOrder, root+"/"+id.name, iceberg.Properties(props))
+	meta, err := table.NewMetadata(t.schema, t.spec, table.UnsortedSortOrder, root+"/"+id.name, props)
 	if err != nil {
 		return &commit.Error{Class: commit.Rejected, Err: err}
 	}
