@@ -99,41 +99,58 @@ func TestForeign_GoesOn(t *testing.T) {
 	sound(t, f.w, f.table, f.sink())
 }
 
-// What sinker cannot know the right answer to: it stops, says why, and names a way on.
+// What sinker cannot know the right answer to: it stops, says why, and names a command. After that command it goes on, and
+// each record is there once.
 func TestForeign_Stops(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, reason string
+		position     string // where the rows that are in the table end, as the operator finds out; "" if what was done must be undone
 		do           func(*foreign)
 	}{
-		{"cherry", "cherry-pick", func(f *foreign) {
+		{"cherryup", "cherry-pick", "", func(f *foreign) {
 			picked := f.ancestor(0)
 			f.call("rollback_to_snapshot('%s', " + f.ancestor(2) + ")")
+			f.call("cherrypick_snapshot('%s', " + picked + ")") // and sinker reads the same records again
+		}},
+		{"cherry", "cherry-pick", "mirror", func(f *foreign) {
+			picked := f.ancestor(0)
+			f.call("rollback_to_snapshot('%s', " + f.ancestor(1) + ")")
+			f.sql("INSERT INTO %s (id, small, note) VALUES (-1, 1, 'in between')") // else the pick were a step forward
 			f.call("cherrypick_snapshot('%s', " + picked + ")")
 		}},
-		{"replaced", "replaced table", func(f *foreign) {
+		{"replaced", "replaced table", "start", func(f *foreign) {
 			f.sql("CREATE OR REPLACE TABLE %s (id BIGINT, at TIMESTAMP, small INT, note STRING) USING iceberg")
 		}},
-		{"recreated", "recreated", func(f *foreign) {
+		{"recreated", "recreated", "start", func(f *foreign) {
 			f.sql("DROP TABLE %s")
 			f.sql("CREATE TABLE %s (id BIGINT, at TIMESTAMP, small INT, note STRING) USING iceberg")
 		}},
 	} {
 		for _, up := range []bool{true, false} {
-			name := c.name
-			if up {
-				name += "up"
+			if up != strings.HasSuffix(c.name, "up") && strings.HasPrefix(c.name, "cherry") {
+				continue // each of the two has its own
 			}
-			t.Run(name, func(t *testing.T) {
-				f := newForeign(t, "stop"+name, "  rollback: replay\n")
-				if !up || c.name == "cherry" { // a running sinker would commit between the two halves of a cherry-pick
+			t.Run(fmt.Sprintf("%s,up=%v", c.name, up), func(t *testing.T) {
+				f := newForeign(t, fmt.Sprintf("%s-%v", c.name, up), "  rollback: replay\n")
+				if !up {
 					quit(t, f.sinker)
 				}
 				c.do(f)
-				if !up || c.name == "cherry" {
+				if !up {
 					noError(t, f.sinker.Start(t.Context()))
 				}
 				f.stops(c.reason)
+				if c.position == "" {
+					f.call("rollback_to_snapshot('%s', " + f.ancestor(1) + ")")
+				} else {
+					f.accept(c.position)
+				}
+				noError(t, f.sinker.Start(t.Context()))
+				f.goesOn("the operator's answer")
+				n := must(f.stream.Stop(within(t, time.Minute)))(t)
+				f.holds(n)
+				quit(t, f.sinker)
 			})
 		}
 	}
@@ -143,7 +160,7 @@ func TestForeign_Stops(t *testing.T) {
 func newForeign(t *testing.T, name, policy string) *foreign {
 	t.Helper()
 	w := must(servers.World(t.Context(), real.RESTVersityGW))(t)
-	f := &foreign{t: t, w: w, spark: must(spark())(t), table: "foreign." + name}
+	f := &foreign{t: t, w: w, spark: must(spark())(t), table: "foreign." + strings.ReplaceAll(name, "-", "_")}
 	noError(t, load.Topic(t.Context(), w.Kafka.Addr, "foreign-"+name, partitions, nil))
 	f.stream = must(load.StartStream(w.Kafka.Addr, "foreign-"+name, partitions, 100, small))(t)
 	t.Cleanup(func() { _, _ = f.stream.Stop(t.Context()) })
@@ -324,12 +341,8 @@ func (f *foreign) stops(reason string) {
 		return len(st.Tables) == 1 && st.Tables[0].State == "stopped"
 	})
 	noError(f.t, err)
-	stop := string(st.Tables[0].Stop)
-	if !strings.Contains(stop, fmt.Sprintf("%q:%q", "reason", reason)) {
-		f.t.Errorf("stopped for another reason than %s: %s", reason, stop)
-	}
-	if !strings.Contains(stop, "sinker offsets") {
-		f.t.Errorf("no command that resolves it is named: %s", stop)
+	if stop := st.Tables[0].Stop; stop.Reason != reason || !strings.Contains(stop.Do, "sinker offsets accept --table "+f.table) {
+		f.t.Errorf("want it stopped for %q with a command that resolves it, got %+v", reason, stop)
 	}
 	if st.Ready {
 		f.t.Error("it says that it is ready while its table is stopped")
@@ -337,6 +350,15 @@ func (f *foreign) stops(reason string) {
 	status, err := f.sinker.Quit(within(f.t, time.Minute))
 	if err := errors.Join(err, statusIs(status, 3)); err != nil {
 		f.t.Error(err)
+	}
+}
+
+// accept runs the command that a stop names.
+func (f *foreign) accept(position string) {
+	f.t.Helper()
+	out, status, err := f.sinker.Command(within(f.t, time.Minute), f.w, "offsets", "accept", "--table", f.table, "--position", position, "--reason", "a test said so")
+	if err != nil || status != 0 {
+		f.t.Fatalf("offsets accept ended with status %d: %v\n%s", status, err, out)
 	}
 }
 

@@ -169,15 +169,22 @@ type Status struct {
 	Ready   bool     `json:"ready"`
 	Reasons []string `json:"reasons"`
 	Tables  []struct {
-		Table      string          `json:"table"`
-		State      string          `json:"state"`
-		Stop       json.RawMessage `json:"stop"`
+		Table      string `json:"table"`
+		State      string `json:"state"`
+		Stop       *Stop  `json:"stop"`
 		Partitions []struct {
-			Partition int32           `json:"partition"`
-			Committed int64           `json:"committed,string"`
-			Stop      json.RawMessage `json:"stop"`
+			Partition int32 `json:"partition"`
+			Committed int64 `json:"committed,string"`
+			Stop      *Stop `json:"stop"`
 		} `json:"partitions"`
 	} `json:"tables"`
+}
+
+// Stop is why a table or a partition waits for the operator.
+type Stop struct {
+	Reason string `json:"reason"`
+	Found  string `json:"found"`
+	Do     string `json:"do"`
 }
 
 // Status asks the instance how it stands.
