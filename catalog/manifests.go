@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -177,7 +179,13 @@ func (t *Table) writeList(ctx context.Context, l *loaded, s *icetable.Snapshot, 
 // writableSpec refuses a partition spec whose values sinker cannot compute or write down.
 func writableSpec(spec iceberg.PartitionSpec, schema *iceberg.Schema) error {
 	names := map[string]string{}
+	fixed := map[int]string{} // by size: fields whose values are fixed-size bytes in Avro
 	for _, f := range spec.Fields() {
+		if typ, ok := schema.FindTypeByID(f.SourceID()); ok {
+			if n := fixedSize(f.Transform.ResultType(typ)); n > 0 {
+				fixed[n] = f.Name
+			}
+		}
 		if u, ok := f.Transform.(iceberg.UnknownTransform); ok {
 			return fmt.Errorf("partition field %q has the transform %s, which sinker does not know", f.Name, u)
 		}
@@ -196,7 +204,28 @@ func writableSpec(spec iceberg.PartitionSpec, schema *iceberg.Schema) error {
 		}
 		names[safe] = f.Name
 	}
+	if len(fixed) > 1 { // the library gives every such type the same name in a manifest's Avro schema
+		return fmt.Errorf("partition fields %s are fixed or decimal values of different sizes, which one manifest cannot hold yet: leave all but one out of the partition spec",
+			strings.Join(slices.Sorted(maps.Values(fixed)), ", "))
+	}
 	return nil
+}
+
+// fixedSize is how many bytes a partition value takes in Avro, 0 if they are not fixed.
+func fixedSize(t iceberg.Type) int {
+	switch t := t.(type) {
+	case iceberg.FixedType:
+		return t.Len()
+	case iceberg.DecimalType:
+		return decimalSize(t.Precision())
+	}
+	return 0
+}
+
+// decimalSize is the least number of bytes that holds every unscaled value of the precision.
+func decimalSize(precision int) int {
+	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(precision)), nil)
+	return limit.BitLen()/8 + 1
 }
 
 // avroSpec is the spec with field names that Avro takes. Readers bind partition values by field id.

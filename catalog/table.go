@@ -234,6 +234,9 @@ func (t *Table) Describe(v commit.View) (writer.Table, error) {
 	if err := writableSpec(spec, m.CurrentSchema()); err != nil {
 		return refuse("%w", err)
 	}
+	if err := schema.Writable(m.CurrentSchema()); err != nil {
+		return refuse("%w", err)
+	}
 	if err := t.refsAllow(l); err != nil {
 		return refuse("%w", err)
 	}

@@ -286,7 +286,11 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 			return false, c.pause(ctx, "read older metadata", err)
 		}
 		*v = full
-		if s, listed = v.Snapshots[p.snapshot]; !listed {
+		if s, listed = v.Snapshots[p.snapshot]; !listed && !v.Caps.History && v.LastSequence > p.sequence {
+			c.pending = nil // somebody came after us, and this catalog shows the newest snapshot only: nothing can be concluded
+			return true, nil
+		}
+		if !listed {
 			return false, c.lies(v, fmt.Sprintf("it acknowledged snapshot %d, and no trace of it is in the table", p.snapshot))
 		}
 	}

@@ -40,7 +40,7 @@ func TestProperties_EachHasItsFate(t *testing.T) {
 		{"write.parquet.compression-codec", "zstd", Honoured},
 		{"write.parquet.compression-codec", "lzo", Refused},
 		{"write.metadata.metrics.column.a.b", "counts", Honoured},
-		{"write.object-storage.enabled", "true", Ignored},
+		{"write.object-storage.enabled", "true", Honoured},
 		{"commit.retry.num-retries", "10", Ignored},
 		{"commit.retry.min-wait-ms", "10", Honoured},
 		{"owner", "me", Ignored},

@@ -58,6 +58,7 @@ type lane struct {
 type part struct {
 	started   bool
 	next      int64 // the next offset to append
+	epoch     int32 // leader epoch of the record batch that holds next-1; offsets.NoEpoch if not known
 	committed int64
 	stop      *commit.Stop
 }
@@ -201,7 +202,7 @@ func (l *lane) appendNext(ctx context.Context) bool {
 	case p == nil || !p.started || p.next > run.Range.From:
 		return true // of a time before; it comes again if it is needed
 	case p.next < run.Range.From: // some of what was in between was dropped: ask for it again
-		l.s.cfg.Source.StartAt(map[offsets.Partition]source.Start{run.Partition: {Offset: p.next, LeaderEpoch: offsets.NoEpoch}})
+		l.s.cfg.Source.StartAt(map[offsets.Partition]source.Start{run.Partition: {Offset: p.next, LeaderEpoch: p.epoch}})
 		return true
 	}
 	if l.open == nil {
@@ -212,10 +213,10 @@ func (l *lane) appendNext(ctx context.Context) bool {
 	switch {
 	case err == nil:
 		l.view.appended(int64(len(run.Recs)))
-		p.next = run.Range.To
+		p.next, p.epoch = run.Range.To, run.LeaderEpoch
 		l.cleared(run.Partition, p)
 	case errors.As(err, &bad):
-		p.next = bad.Offset
+		p.next, p.epoch = bad.Offset, offsets.NoEpoch
 		l.stopPart(run.Partition, p, &commit.Stop{Reason: commit.BadRecord, Table: l.name, Partition: &run.Partition, Offset: bad.Offset,
 			Found: "this record cannot become a row, and on_bad_record is stop", Err: bad.Err,
 			Do: fmt.Sprintf("correct the table or the configuration, set on_bad_record: skip (counted), or pass over this one record with `sinker offsets accept --table %s --partition %s --skip %d --reason WHY`",
@@ -250,7 +251,7 @@ func (l *lane) resume() {
 	at := map[offsets.Partition]source.Start{}
 	for id, p := range l.parts {
 		if p.started {
-			at[id] = source.Start{Offset: p.next, LeaderEpoch: offsets.NoEpoch}
+			at[id] = source.Start{Offset: p.next, LeaderEpoch: p.epoch}
 		}
 	}
 	l.s.cfg.Source.StartAt(at)

@@ -177,9 +177,9 @@ func (l *lane) place(r started) {
 		}
 		start := source.Start{Offset: m.Next, LeaderEpoch: m.LeaderEpoch}
 		if p.next > m.Next { // stopped while batches of ours, still under way, hold more than the table
-			start = source.Start{Offset: p.next, LeaderEpoch: offsets.NoEpoch}
+			start = source.Start{Offset: p.next, LeaderEpoch: p.epoch}
 		}
-		p.started, p.next, p.committed = true, start.Offset, m.Next
+		p.started, p.next, p.epoch, p.committed = true, start.Offset, start.LeaderEpoch, m.Next
 		starts[id], at[id] = start, start.Offset
 	}
 	if l.open != nil {

@@ -34,7 +34,8 @@ func (l *lake) retain(created bool, props iceberg.Properties) catalog.Retain {
 	}
 	if !set("snapshots") {
 		if n, ok := whole(props, "history.expire.min-snapshots-to-keep"); ok {
-			out.Snapshots = max(out.Snapshots, int(min(n, 1<<30)))
+			out.Least = int(min(n, 1<<30))
+			out.Snapshots = max(out.Snapshots, out.Least)
 		}
 		if !created {
 			out.Snapshots = 0

@@ -211,7 +211,7 @@ func (s *service) openLake(ctx context.Context) (*lake, error) {
 // once is the life of one sink and its source. While ctx lasts it returns only by an error.
 func (s *service) once(ctx context.Context, entries []sink.Entry) error {
 	from := sourceConfig(s.cfg, s.app.log)
-	from.Budget = s.budget
+	from.Budget = s.budget.Part(s.budget.Limit() / 2) // the other half is for what becomes of the records
 	group, err := source.Open(ctx, from)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -222,7 +222,7 @@ func (s *service) once(ctx context.Context, entries []sink.Entry) error {
 	now := sink.New(sink.Config{
 		Sink: s.cfg.Sink, Group: s.cfg.Kafka.Group, Source: group, Entries: entries, Budget: s.budget,
 		Every: s.cfg.Commit.Every.Std(), TargetFileSize: s.targetFileSize(), Shutdown: s.cfg.ShutdownTimeout.Std(),
-		Policy: policy(s.cfg.Policy), Events: s.events,
+		Policy: policy(s.cfg.Policy), Events: s.events, File: s.cfg.File(),
 	})
 	s.now.Store(now)
 	s.trouble.Store(nil)
