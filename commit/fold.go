@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"errors"
 	"maps"
 
 	"github.com/google/uuid"
@@ -112,7 +113,7 @@ func claimsOf(v View, y string) (offsets.Ledger, error) {
 	if err == nil {
 		return st.Ledger, nil
 	}
-	if err == ErrNeedHistory {
+	if errors.Is(err, ErrNeedHistory) {
 		return offsets.Ledger{}, err
 	}
 	if m := v.Mirrors[y]; m.Sound {

@@ -155,7 +155,7 @@ func (g *generator) value(typ string) string {
 func (g *generator) record() []byte {
 	var parts []string
 	for range g.IntN(6) {
-		name, typ := "", ""
+		var name, typ string
 		switch g.IntN(8) {
 		case 0:
 			name, typ = []string{"zz", "", "B", "ü", "st.a"}[g.IntN(5)], "none"

@@ -73,7 +73,7 @@ func TestJSON_KeepsToRFC8259(t *testing.T) {
 			if errors.As(err, &fault) {
 				code = fault.Code
 			}
-			ok := false
+			var ok bool
 			switch c.fate {
 			case "yes":
 				ok = err == nil || place == "%" && code == CodeNotObject

@@ -103,7 +103,7 @@ func (c *Column) appendInt(o op, v int64) {
 
 func (d *jsonDecoder) boolean(n *node, c *Column, p int) int {
 	var v byte
-	end := -1
+	var end int
 	switch d.data[p] {
 	case 't':
 		v, end = 1, d.literal(p, "true")

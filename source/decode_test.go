@@ -133,13 +133,11 @@ func TestDecode_TransactionsOfMany(t *testing.T) {
 		p := &kmsg.FetchResponseTopicPartition{}
 		live := map[int64]*open{}
 		var committed []int64
-		var starts []int64 // of batches
 		next := int64(rapid.IntRange(0, 5).Draw(t, "base"))
 		begin := next
 		type aborted struct{ producer, first, last int64 }
 		var ab []aborted
 		for range rapid.IntRange(1, 25).Draw(t, "batches") {
-			starts = append(starts, next)
 			producer := int64(rapid.IntRange(1, 3).Draw(t, "producer"))
 			switch what := rapid.IntRange(0, 4).Draw(t, "what"); {
 			case what >= 3 && live[producer] != nil: // end the transaction

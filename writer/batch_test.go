@@ -126,8 +126,7 @@ type panicky struct{ decode.Decoder }
 func (p panicky) Append(rows *decode.Rows, rec *kgo.Record) error {
 	if rec.Offset == 101 {
 		rows.Columns[0].I64 = append(rows.Columns[0].I64, 666)
-		var none []int
-		_ = none[rec.Offset]
+		_ = make([]int, 1)[rec.Offset]
 	}
 	return p.Decoder.Append(rows, rec)
 }
