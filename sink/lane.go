@@ -51,6 +51,8 @@ type lane struct {
 	recheck   time.Time
 	wg        sync.WaitGroup
 
+	share share // of bad records
+
 	view laneView // what outsiders see
 }
 
@@ -74,6 +76,7 @@ func newLane(s *Sink, e *Entry, name string) *lane {
 	l := &lane{s: s, entry: e, name: name, in: newMailbox(), ended: make(chan struct{}), fresh: true,
 		parts: map[offsets.Partition]*part{}, misroutes: map[string]*commit.Stop{}}
 	l.view.init(name, e)
+	l.share.limit = e.MaxBadShare
 	return l
 }
 
@@ -208,19 +211,18 @@ func (l *lane) appendNext(ctx context.Context) bool {
 	if l.open == nil {
 		l.open = writer.NewBatch(l.desc, l.writerConfig(), l.epoch, l.positions())
 	}
+	bads := l.open.Counts().Skipped
 	err := l.open.Append(ctx, writer.Run{Partition: run.Partition, Range: run.Range, LeaderEpoch: run.LeaderEpoch, Records: run.Recs})
 	var bad *writer.BadRecord
 	switch {
 	case err == nil:
 		l.view.appended(int64(len(run.Recs)))
+		l.share.good(len(run.Recs) - int(l.open.Counts().Skipped-bads))
 		p.next, p.epoch = run.Range.To, run.LeaderEpoch
 		l.cleared(run.Partition, p)
 	case errors.As(err, &bad):
 		p.next, p.epoch = bad.Offset, offsets.NoEpoch
-		l.stopPart(run.Partition, p, &commit.Stop{Reason: commit.BadRecord, Table: l.name, Partition: &run.Partition, Offset: bad.Offset,
-			Found: "this record cannot become a row, and on_bad_record is stop", Err: bad.Err,
-			Do: fmt.Sprintf("correct the table or the configuration, set on_bad_record: skip (counted), or pass over this one record with `sinker offsets accept --table %s --partition %s --skip %d --reason WHY`",
-				l.name, run.Partition, bad.Offset)})
+		l.stopPart(run.Partition, p, l.badStop(run.Partition, bad))
 	case ctx.Err() != nil:
 	default:
 		l.again("write", err)

@@ -21,6 +21,9 @@ type Entry struct {
 	Start    source.Point // where a table begins that holds no offsets yet
 	Hash     string       // of what shapes rows: topics, table, format, columns, on_bad_record
 	SkipBad  bool         // on_bad_record: skip
+	// MaxBadShare stops a table when more than this share of its last 10,000 records was bad, 0.1 being 10 %; 0: never.
+	MaxBadShare float64
+	Tally       *decode.Tally // where the decoders count fields without a column; optional, for the status only
 	// Open finds the table, or creates it if the configuration says so. One attempt; errors are classed (commit.Error).
 	Open func(ctx context.Context, table string) (Table, error)
 	// Decoder makes a decoder for a table's schema; each call makes a new one.

@@ -52,7 +52,10 @@ type TableStatus struct {
 	OpenSince  time.Time    // zero if nothing is open
 	LagRecords int64        // records of the assigned partitions not yet committed
 	LagSeconds float64      // age of the oldest record not yet committed, 0 if caught up
-	Freshness  float64      // seconds from receipt to visible, of the last commit's oldest record
+	// Unknown counts fields that records have and the table has not, by dotted path, the first 100 of them; "" is all
+	// others. Of this process and of the table's whole entry.
+	Unknown   map[string]int64
+	Freshness float64 // seconds from receipt to visible, of the last commit's oldest record
 }
 
 // PartitionStatus is one assigned partition.

@@ -12,6 +12,7 @@ import (
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
 	"github.com/sinker-io/sinker/source"
+	"github.com/sinker-io/sinker/writer"
 )
 
 // stopTable gives up what the lane holds and waits for an operator, or for the world to change.
@@ -93,9 +94,23 @@ func (l *lane) resumed() func() {
 
 func (l *lane) onBad(_ offsets.Partition, _ *kgo.Record, err *decode.RecordError) error {
 	if l.entry.SkipBad {
-		return nil
+		return l.share.another()
 	}
 	return err
+}
+
+// badStop is the stop before a record that on_bad_record does not let pass.
+func (l *lane) badStop(p offsets.Partition, bad *writer.BadRecord) *commit.Stop {
+	s := &commit.Stop{Table: l.name, Partition: &p, Offset: bad.Offset, Err: bad.Err}
+	if errors.Is(bad.Err, errTooMany) {
+		s.Reason, s.Found = commit.TooManyBad, "something is wrong with more than single records: with the producer, the table, or the configuration"
+		s.Do = "find what changed (the counter of skipped records has their codes, the log their offsets) and mend it, or raise max_bad_share; sinker looks at this record again every 30 s"
+		return s
+	}
+	s.Reason, s.Found = commit.BadRecord, "this record cannot become a row, and on_bad_record is stop"
+	s.Do = fmt.Sprintf("correct the table or the configuration, set on_bad_record: skip (counted), or pass over this one record with "+
+		"`sinker offsets accept --table %s --partition %s --skip %d --reason WHY`", l.name, p, bad.Offset)
+	return s
 }
 
 func (l *lane) onSkip(p offsets.Partition, rec *kgo.Record, why error) {
@@ -117,5 +132,6 @@ func (l *lane) faultStop(f source.Fault) *commit.Stop {
 			Do: "grant READ and DESCRIBE on the topic to sinker's principal; sinker looks again every 30 s"}
 	}
 	return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the record batch at this offset cannot be read", Err: f.Err,
-		Do: fmt.Sprintf("restore the partition, or pass over the batch with `sinker offsets accept --table %s --partition %s --skip %d --reason WHY`", l.name, p, f.At)}
+		Do: fmt.Sprintf("restore the partition, or pass over the whole batch, whose last offset LAST the cause above tells, with "+
+			"`sinker offsets accept --table %s --partition %s --skip %d-LAST --reason WHY`", l.name, p, f.At)}
 }

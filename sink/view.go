@@ -182,6 +182,12 @@ func (s *Sink) Status() Status {
 			t.LagRecords += p.Lag()
 		}
 		l.view.lag(time.Now(), &t)
+		if tally := l.entry.Tally; tally != nil {
+			var others int64
+			if t.Unknown, others = tally.Unknown(); others > 0 {
+				t.Unknown[""] = others
+			}
+		}
 		l.view.mu.Unlock()
 		out.Tables = append(out.Tables, t)
 	}

@@ -221,9 +221,11 @@ func (l *lake) entries() []sink.Entry {
 	out := make([]sink.Entry, 0, len(l.cfg.Tables))
 	for _, t := range l.cfg.Tables {
 		names, patterns := topicsOf(t)
-		opts := decoderOptions(t, nil)
+		tally := new(decode.Tally)
+		opts := decoderOptions(t, tally)
 		out = append(out, sink.Entry{
 			Topics: names, Patterns: patterns, Table: t.Table, Start: startPoint(l.cfg.Kafka.Start), Hash: entryHash(t), SkipBad: t.OnBadRecord == "skip",
+			MaxBadShare: max(float64(t.MaxBadShare), 0), Tally: tally,
 			Open:    func(ctx context.Context, name string) (sink.Table, error) { return l.openOrCreate(ctx, t, name) },
 			Decoder: func(sc *iceberg.Schema) (decode.Decoder, error) { return decode.New(t.Format, sc, opts) },
 		})
