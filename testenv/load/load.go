@@ -10,7 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -56,15 +56,32 @@ func File(ctx context.Context, broker, topic string, partitions int32, path stri
 		return 0, fmt.Errorf("fill topic %s: %w", topic, err)
 	}
 	defer f.Close()
-	n, err := Lines(ctx, broker, topic, partitions, f)
-	if err != nil {
+	lines := bufio.NewScanner(f)
+	lines.Buffer(make([]byte, 1<<20), longest)
+	n, err := fill(ctx, broker, topic, partitions, func(yield func([]byte) bool) {
+		for lines.Scan() && yield(bytes.Clone(lines.Bytes())) {
+		}
+	})
+	if err = errors.Join(err, lines.Err()); err != nil {
 		return n, fmt.Errorf("fill topic %s from %s: %w", topic, path, err)
 	}
 	return n, nil
 }
 
-// Lines is File for anything that can be read.
-func Lines(ctx context.Context, broker, topic string, partitions int32, r io.Reader) (int64, error) {
+// Values makes n records; value makes the bytes of record i, which become the client's.
+func Values(ctx context.Context, broker, topic string, partitions int32, n int64, value func(i int64) []byte) error {
+	_, err := fill(ctx, broker, topic, partitions, func(yield func([]byte) bool) {
+		for i := int64(0); i < n && yield(value(i)); i++ {
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("fill topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// fill produces values in order and waits until the broker has all of them.
+func fill(ctx context.Context, broker, topic string, partitions int32, values iter.Seq[[]byte]) (int64, error) {
 	cl, err := client(broker, topic, 20*time.Millisecond)
 	if err != nil {
 		return 0, err
@@ -76,14 +93,15 @@ func Lines(ctx context.Context, broker, topic string, partitions int32, r io.Rea
 			failed.CompareAndSwap(nil, &err)
 		}
 	}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 1<<20), longest)
 	var n int64
-	for lines.Scan() && failed.Load() == nil {
-		cl.Produce(ctx, &kgo.Record{Value: bytes.Clone(lines.Bytes()), Partition: int32(n % int64(partitions))}, promise)
+	for v := range values {
+		if failed.Load() != nil {
+			break
+		}
+		cl.Produce(ctx, &kgo.Record{Value: v, Partition: int32(n % int64(partitions))}, promise)
 		n++
 	}
-	err = errors.Join(lines.Err(), cl.Flush(ctx))
+	err = cl.Flush(ctx)
 	if e := failed.Load(); e != nil {
 		err = errors.Join(*e, err)
 	}

@@ -306,12 +306,7 @@ func (f *foreign) secondSink(up bool) {
 	if up {
 		base *= 2
 	}
-	var text strings.Builder
-	for i := range int64(1000) {
-		text.Write(small(base + i))
-		text.WriteByte('\n')
-	}
-	must(load.Lines(f.t.Context(), f.w.Kafka.Addr, topic, partitions, strings.NewReader(text.String())))(f.t)
+	noError(f.t, load.Values(f.t.Context(), f.w.Kafka.Addr, topic, partitions, 1000, func(i int64) []byte { return small(base + i) }))
 	if !up {
 		quit(f.t, f.sinker)
 	}

@@ -6,19 +6,19 @@ times as microseconds since 1970, binary as hex, sums of floating point to nine 
 import json
 import math
 import sys
-from decimal import Decimal
+from decimal import Decimal, getcontext
 
-WHOLE = ("int", "date", "timestamp", "bool", "string", "binary", "list", "map")  # what is summed as a whole number
+getcontext().prec = 100  # sums of decimals with 38 digits must be exact
 
 
 def plain(value):
     """A number as text, the same for 1, 1.0 and 1.00."""
     if value is None:
         return None
-    d = Decimal(str(value))
-    if d == d.to_integral_value():
-        return str(int(d))
-    return format(d.normalize(), "f")
+    text = format(Decimal(str(value)), "f")  # not normalize(), which rounds to 28 digits
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
 
 
 def total(kind, value):
@@ -63,13 +63,12 @@ def column(dialect, path):
 MEASURE = {  # what of a value is summed: its number, its days, its length
     "duckdb": {"int": "{}", "decimal": "{}", "float": "{}", "string": "strlen({})", "binary": "octet_length({})", "bool": "CAST({} AS INT)",
                "date": "date_diff('day', DATE '1970-01-01', {})", "timestamp": "epoch_us({})", "list": "len({})", "map": "cardinality({})"},
-    "clickhouse": {"int": "toInt128({})", "decimal": "{}", "float": "{}", "string": "length({})", "binary": "length({})", "bool": "toInt64({})",
+    "clickhouse": {"int": "toInt128({})", "decimal": "{}", "float": "toFloat64({})", "string": "length({})", "binary": "length({})", "bool": "toInt64({})",
                    "date": "toInt64(toInt32({}))", "timestamp": "toInt128(toUnixTimestamp64Micro({}))", "list": "length({})", "map": "length({})"},
     "spark": {"int": "CAST({} AS DECIMAL(38,0))", "decimal": "{}", "float": "{}", "string": "octet_length({})", "binary": "octet_length({})",
               "bool": "CAST({} AS INT)", "date": "unix_date({})", "timestamp": "CAST(unix_micros(CAST({} AS TIMESTAMP)) AS DECIMAL(38,0))",
               "list": "size({})", "map": "size({})"},
 }
-EDGE = {"int": "{}", "decimal": "{}", "float": "{}", "string": "{}", "uuid": None, "binary": "{}", "date": None, "timestamp": None}
 TEXT = {"duckdb": "CAST({} AS VARCHAR)", "clickhouse": "toString({})", "spark": "CAST({} AS STRING)"}
 
 
@@ -88,8 +87,10 @@ def select(dialect, q):
                 out.append(f"hex({f}({name}))")
             elif kind in ("date", "timestamp"):
                 out.append(text.format(f"{f}({MEASURE[dialect][kind].format(name)})"))
-            elif kind in EDGE:
-                out.append(text.format(f"{f}({name})") if kind != "float" else f"{f}({name})")
+            elif kind == "float":
+                out.append(f"{f}({MEASURE[dialect][kind].format(name)})")
+            elif kind in ("int", "decimal", "string"):
+                out.append(text.format(f"{f}({name})"))
             else:
                 out.append("NULL")
     for d in q.get("distinct") or []:
