@@ -93,7 +93,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, exitOnStop bool, serv
 	limitMemory(cfg)
 	metrics := admin.NewMetrics(build())
 	s := &service{app: a, cfg: cfg, events: together(newEventLog(a.log).events(), metrics.Events()), started: time.Now()}
-	s.budget = budget.New(int64(cfg.Memory), func() {
+	s.budget = budget.New(buffers(cfg), func() {
 		if now := s.now.Load(); now != nil {
 			now.Short()
 		}
@@ -121,11 +121,15 @@ func (a *app) run(ctx context.Context, cfg *config.Config, exitOnStop bool, serv
 	return err
 }
 
-// limitMemory tells the garbage collector how large the process may grow, unless the environment does. What is buffered is
-// within the budget; the rest is the program itself and what the collector has not taken back yet.
+// buffers is what of the configured memory is given out for records: three sixteenths are left for what the garbage
+// collector has not taken back yet.
+func buffers(cfg *config.Config) int64 { return int64(cfg.Memory) / 16 * 13 }
+
+// limitMemory tells the garbage collector how large the heap may grow, unless the environment does. The process is larger by
+// the pages of the program itself, about 62 MiB when all have been used.
 func limitMemory(cfg *config.Config) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(cfg.Memory) + 32<<20)
+		debug.SetMemoryLimit(int64(cfg.Memory) - 8<<20)
 	}
 }
 

@@ -14,14 +14,15 @@ type Sizes struct {
 	Messy     int64 // SINKER_WORLD_MESSY_ROWS: nested events in the REST world
 	Kills     int   // SINKER_CRASH_KILLS: kill -9 of an instance, new tables not counted
 	Zombies   int   // SINKER_CRASH_ZOMBIES: instances frozen for longer than their session
+	Backlog   int64 // SINKER_BACKLOG_MIB: records to catch up with, in MiB
 	Births    int   // SINKER_CRASH_BIRTHS: kills in the first second of a new table
 }
 
 // sizes reads the environment; what cannot be read is an error.
 func sizes() (Sizes, error) {
-	s := Sizes{Rows: 500_000, SmallRows: 50_000, Messy: 50_000, Kills: 30, Zombies: 8, Births: 5}
+	s := Sizes{Rows: 500_000, SmallRows: 50_000, Messy: 50_000, Backlog: 128, Kills: 30, Zombies: 8, Births: 5}
 	for name, to := range map[string]any{"SINKER_WORLD_ROWS": &s.Rows, "SINKER_WORLD_SMALL_ROWS": &s.SmallRows, "SINKER_WORLD_MESSY_ROWS": &s.Messy,
-		"SINKER_CRASH_KILLS": &s.Kills, "SINKER_CRASH_ZOMBIES": &s.Zombies, "SINKER_CRASH_BIRTHS": &s.Births} {
+		"SINKER_BACKLOG_MIB": &s.Backlog, "SINKER_CRASH_KILLS": &s.Kills, "SINKER_CRASH_ZOMBIES": &s.Zombies, "SINKER_CRASH_BIRTHS": &s.Births} {
 		text := os.Getenv(name)
 		if text == "" {
 			continue
