@@ -50,6 +50,7 @@ type Batch struct {
 	shredder shred.Shredder
 	encoded  encoded
 	plan     *pages.Plan // how the next file is encoded
+	sparse   []bool      // by leaf: it has had no value in some row
 	shipping *shipping
 	files    int // begun so far: numbers their names
 	stats    Stats
@@ -61,6 +62,7 @@ type Stats struct {
 	Groups    int // row groups written
 	Rolled    int // files closed because they reached their size
 	Early     int // files closed because memory was short
+	Thinned   int // files closed because a column that had had no nulls met its first
 	Forced    int // times the pool was written out because memory was short
 	Partition int // partitions of the table that were met; one that was closed early and met again counts twice
 }
@@ -86,7 +88,9 @@ func NewBatch(t Table, cfg Config, epoch uint64, at offsets.Position) *Batch {
 	var err error
 	if b.format, err = newFormat(t, cfg); err != nil {
 		b.broken = fmt.Errorf("table %s cannot be written: %w", t.Name, err)
+		return b
 	}
+	b.sparse = make([]bool, len(b.format.layout.Leaves))
 	return b
 }
 

@@ -52,6 +52,9 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 	}
 	b.pool.size()
 	b.touched = true
+	if err := b.thin(ctx); err != nil {
+		return err
+	}
 	if len(b.pool.lane) == 0 {
 		if err := b.write(ctx, b.lanes[0], shred.Selection{To: b.pool.len()}); err != nil {
 			return err
@@ -78,6 +81,30 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 	}
 	b.pool.clear()
 	b.settle()
+	return nil
+}
+
+// thin notes the leaves that have met their first null. The files that are open may count on there being none, so they end.
+func (b *Batch) thin(ctx context.Context) error {
+	news := false
+	for i := range b.format.layout.Leaves {
+		if !b.sparse[i] && b.format.layout.Leaves[i].Nulls(b.pool.rows) {
+			b.sparse[i], news = true, true
+		}
+	}
+	if !news || b.plan == nil {
+		return nil
+	}
+	b.plan = nil
+	for _, l := range b.lanes {
+		if l.file == nil {
+			continue
+		}
+		b.stats.Thinned++
+		if err := b.ship(ctx, l); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -150,7 +177,7 @@ func (b *Batch) room(f *dataFile) int {
 // begin opens a file for l, encoded as the rows of sel suggest.
 func (b *Batch) begin(l *lane, sel shred.Selection) error {
 	if b.plan == nil || sel.Len() >= 4*b.plan.Rows {
-		b.plan = b.format.layout.Plan(b.pool.rows, sel, &b.shredder)
+		b.plan = b.format.layout.Plan(b.pool.rows, sel, &b.shredder, b.sparse)
 	}
 	f := &dataFile{
 		number: b.files, tuple: l.tuple, leaves: len(b.format.layout.Leaves),

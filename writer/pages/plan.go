@@ -21,8 +21,9 @@ type Plan struct {
 // createdBy has the form that readers take apart to find out whether to trust statistics.
 const createdBy = "sinker version 1.0.0 (build arrow-go-18.8.0)"
 
-// Plan looks at a sample of the rows: a dictionary where few values repeat, deltas for whole numbers and lengths.
-func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder) *Plan {
+// Plan looks at a sample of the rows: a dictionary where few values repeat, deltas for whole numbers and lengths. Leaves
+// that are sparse get no deltas: Iceberg's vectorised reader for Spark (seen with 1.11.0) fails on a page of deltas that holds no value.
+func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, sparse []bool) *Plan {
 	s := l.settings
 	opts := []parquet.WriterProperty{
 		parquet.WithCreatedBy(createdBy),
@@ -57,7 +58,7 @@ func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder
 			opts = append(opts, parquet.WithDictionaryFor(path, true))
 			continue
 		}
-		if s.Compact {
+		if s.Compact && !sparse[i] {
 			if e, ok := delta(leaf); ok {
 				opts = append(opts, parquet.WithEncodingFor(path, e))
 			}
