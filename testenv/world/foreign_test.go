@@ -20,7 +20,8 @@ type foreign struct {
 	table   string // namespace.table
 	sinker  *Sinker
 	stream  *load.Stream
-	appends int64 // rows that others added, with ids below 0
+	appends int64  // rows that others added, with ids below 0
+	advice  string // of the last stop
 }
 
 // operation is something that another team's tool does to the table.
@@ -109,8 +110,9 @@ func TestForeign_Stops(t *testing.T) {
 		do           func(*foreign)
 	}{
 		{"cherryup", "cherry-pick", "", func(f *foreign) {
+			back := f.ancestor(2) // looked up first: sinker commits between the two looks
 			picked := f.ancestor(0)
-			f.call("rollback_to_snapshot('%s', " + f.ancestor(2) + ")")
+			f.call("rollback_to_snapshot('%s', " + back + ")")
 			f.call("cherrypick_snapshot('%s', " + picked + ")") // and sinker reads the same records again
 		}},
 		{"cherry", "cherry-pick", "mirror", func(f *foreign) {
@@ -336,9 +338,11 @@ func (f *foreign) stops(reason string) {
 		return len(st.Tables) == 1 && st.Tables[0].State == "stopped"
 	})
 	noError(f.t, err)
-	if stop := st.Tables[0].Stop; stop.Reason != reason || !strings.Contains(stop.Do, "sinker offsets accept --table "+f.table) {
+	stop := st.Tables[0].Stop
+	if stop.Reason != reason || !strings.Contains(stop.Do, "`sinker offsets accept -c ") {
 		f.t.Errorf("want it stopped for %q with a command that resolves it, got %+v", reason, stop)
 	}
+	f.advice = stop.Do
 	if st.Ready {
 		f.t.Error("it says that it is ready while its table is stopped")
 	}
@@ -348,10 +352,19 @@ func (f *foreign) stops(reason string) {
 	}
 }
 
-// accept runs the command that a stop names.
+// accept runs the command that the stop named for this position.
 func (f *foreign) accept(position string) {
 	f.t.Helper()
-	out, status, err := f.sinker.Command(within(f.t, time.Minute), f.w, "offsets", "accept", "--table", f.table, "--position", position, "--reason", "a test said so")
+	var words []string
+	for i, part := range strings.Split(f.advice, "`") {
+		if i%2 == 1 && strings.HasPrefix(part, "sinker offsets accept ") && strings.Contains(part, "--position "+position) {
+			words = strings.Fields(part)[1:]
+		}
+	}
+	if words == nil {
+		f.t.Fatalf("the stop names no command for --position %s: %s", position, f.advice)
+	}
+	out, status, err := f.sinker.Command(within(f.t, time.Minute), f.w, words...)
 	if err != nil || status != 0 {
 		f.t.Fatalf("offsets accept ended with status %d: %v\n%s", status, err, out)
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -144,7 +145,7 @@ func (s *Sinker) Command(ctx context.Context, w *real.World, words ...string) (o
 	if err != nil {
 		return "", 0, err
 	}
-	cmd := exec.CommandContext(ctx, binary, append(words, "-c", s.Config)...)
+	cmd := exec.CommandContext(ctx, binary, withConfig(words, s.Config)...)
 	cmd.Env = environment(w)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
@@ -237,4 +238,12 @@ func (s *Sinker) UntilRunning(ctx context.Context, table string) error {
 		return false
 	})
 	return err
+}
+
+// withConfig names the configuration, unless the words do.
+func withConfig(words []string, file string) []string {
+	if slices.Contains(words, "-c") {
+		return words
+	}
+	return append(words, "-c", file)
 }
