@@ -366,3 +366,11 @@ func TestCommit_WaitsAsTheTableWishes(t *testing.T) {
 		t.Errorf("the longest of 49 waits was %s, the table wishes for 4 s to 5 s", longest)
 	}
 }
+
+// between lets a foreigner commit between each load and the request that builds on it.
+type between struct{ *committest.Memory }
+
+func (b between) Append(ctx context.Context, base commit.View, c commit.Change) (int64, error) {
+	b.Foreign("append", 0)
+	return b.Memory.Append(ctx, base, c)
+}

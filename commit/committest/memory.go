@@ -31,6 +31,8 @@ type Memory struct {
 	lose    func(Step) Fault
 	applied int
 	broken  error
+	lag     int
+	stale   commit.View
 }
 
 // Row is what the table holds of one batch and partition.
@@ -57,6 +59,7 @@ const (
 	Refuse          // answered with an error, not applied
 	LoseReply       // applied, answered with an error
 	Lie             // answered with success, not applied
+	Blind           // applied whatever the requirements say: a catalog that ignores them
 )
 
 // NewMemory is an empty table with all capabilities. clock may be nil.
@@ -76,6 +79,9 @@ func (m *Memory) Faults(f func(Step) Fault) { m.mu.Lock(); defer m.mu.Unlock(); 
 
 // Break makes every request fail with err from now on; nil ends that.
 func (m *Memory) Break(err error) { m.mu.Lock(); defer m.mu.Unlock(); m.broken = err }
+
+// Lag makes the next n loads show the table as it is now: a catalog with a cache.
+func (m *Memory) Lag(n int) { m.mu.Lock(); defer m.mu.Unlock(); m.lag, m.stale = n, m.copy() }
 
 // Edit changes the table as a foreigner would, under the lock.
 func (m *Memory) Edit(f func(v *commit.View)) {
@@ -124,6 +130,10 @@ func (m *Memory) Load(ctx context.Context) (commit.View, error) {
 	if m.fault(OnLoad) != None {
 		return commit.View{}, errFault
 	}
+	if m.lag > 0 {
+		m.lag--
+		return m.stale, nil
+	}
 	return m.copy(), nil
 }
 
@@ -163,6 +173,7 @@ func (m *Memory) Append(ctx context.Context, base commit.View, c commit.Change) 
 		return id, nil
 	}
 	switch {
+	case fault == Blind:
 	case base.TableUUID != m.view.TableUUID:
 		return 0, &commit.Error{Class: commit.Conflict, Err: errors.New("requirement failed: table uuid")}
 	case base.Head != m.view.Head:

@@ -1,0 +1,97 @@
+package commit_test
+
+import (
+	"testing"
+
+	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/committest"
+	"github.com/sinker-io/sinker/offsets"
+)
+
+func TestCommit_LoadsThatLagBehindAreWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.mem.Lag(6) // one to build on, five that do not show the commit yet
+	r := w.add(w.x, e, 0, 10)
+	if r.Attempts != 1 {
+		t.Errorf("%d attempts: a stale load was taken for the truth", r.Attempts)
+	}
+	w.exact()
+}
+
+func TestCommit_LoadsThatNeverCatchUpAreALie(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.mem.Lag(1 << 30)
+	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	wantStop(t, err, commit.CatalogLies)
+}
+
+// A catalog that ignores requirements loses somebody's commit; that is seen at once.
+func TestCommit_CatalogThatIgnoresRequirementsIsCaught(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.mem.Faults(func(s committest.Step) committest.Fault {
+		if s == committest.OnAppend {
+			return committest.Blind
+		}
+		return committest.None
+	})
+	w.x.Table = between{w.mem}
+	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	wantStop(t, err, commit.CatalogLies)
+}
+
+func TestResolve_UnsoundMirrorBridgesNoGap(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	carrier := w.add(w.x, e, 0, 10).Snapshot
+	w.mem.Foreign("append", 0)
+	w.mem.Expire(false, carrier)
+	w.mem.Edit(func(v *commit.View) { m := v.Mirrors["x"]; m.Sound = false; v.Mirrors["x"] = m })
+	_, err := w.resolve("x")
+	wantStop(t, err, commit.LineageLost)
+}
+
+func TestAmend_ClaimsOfAnotherSinkAreRefused(t *testing.T) {
+	w := newWorld(t)
+	w.anchor(w.x, p0)
+	head := w.mem.Head()
+	y := w.sink("y")
+	claim := func(_ commit.View, st commit.State) (*commit.Edit, error) {
+		if !st.Empty {
+			return nil, nil
+		}
+		return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{p0: {Upper: offsets.Unbounded}}}, nil
+	}
+	_, _, err := y.Amend(t.Context(), claim)
+	wantStop(t, err, commit.NewSink)
+	if w.mem.Head() != head {
+		t.Error("a claim that was refused was committed")
+	}
+	y.AllowNewSink = true
+	if _, _, err := y.Amend(t.Context(), claim); err != nil || w.mem.Head() == head {
+		t.Errorf("policy.new_sink: allow: %v", err)
+	}
+}
+
+func TestAmend_MovedPositionsFenceOlderBatches(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.add(w.x, e, 0, 10)
+	st, _, err := w.x.Amend(t.Context(), func(_ commit.View, st commit.State) (*commit.Edit, error) {
+		if m := st.Ledger.Marks[p0]; m.Next == 10 {
+			m.Next, m.Holes = 15, m.Holes+5
+			return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{p0: m}, NewEpoch: true,
+				Gaps: []commit.Gap{{Partition: p0, Range: offsets.Range{From: 10, To: 15}, Why: "retention"}}}, nil
+		}
+		return nil, nil
+	})
+	if err != nil || st.Epoch == e {
+		t.Fatalf("%+v %v", st, err)
+	}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 15, To: 20}}))
+	if err != nil || len(r.Stale) != 1 {
+		t.Errorf("a batch of the epoch before: %+v %v", r, err)
+	}
+}
