@@ -74,7 +74,7 @@ func (a *app) startLog() error {
 	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
 		return usage("--log-level: %w", err)
 	}
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: durationsAsText}
 	if a.logFormat == "json" {
 		a.log = slog.New(slog.NewJSONHandler(a.err, opts))
 	} else {
@@ -82,4 +82,12 @@ func (a *app) startLog() error {
 	}
 	slog.SetDefault(a.log) // for libraries
 	return nil
+}
+
+// durationsAsText spells durations in JSON as in text, "417ms": a bare number of nanoseconds tells nobody its unit.
+func durationsAsText(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
