@@ -46,7 +46,8 @@ func hard(now time.Time, tick int64) sink.Status {
 	}
 	orders := sink.TableStatus{
 		Table: "shop.orders", Topics: []string{"orders"}, State: sink.Running, Since: now.Add(-3 * time.Hour), Totals: manifest.Counts{Rows: 12_345_678 + tick, Skipped: 31, Holes: 4021},
-		Files: 1_204, Bytes: 6_123_456_789, RowsPerSec: 11_980.4, Commits: commits("shop.orders", "orders", 64, 20), OpenRows: 48_213, OpenBytes: 7_340_032,
+		Unknown: map[string]int64{"debug": 12, "user.agent": 1 << 60, "": 3},
+		Files:   1_204, Bytes: 6_123_456_789, RowsPerSec: 11_980.4, Commits: commits("shop.orders", "orders", 64, 20), OpenRows: 48_213, OpenBytes: 7_340_032,
 		OpenSince: now.Add(-4 * time.Second), LagRecords: 48_213 + tick, LagSeconds: 4.2, Freshness: 10.3,
 	}
 	for p := range 64 {

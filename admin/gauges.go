@@ -10,6 +10,9 @@ import (
 	"github.com/sinker-io/sinker/sink"
 )
 
+// otherField stands for the fields beyond those that are counted by name.
+const otherField = "(other)"
+
 // maxPartitionSeries is of how many partitions positions are exported one by one; the tables' sums always
 // cover all of them.
 const maxPartitionSeries = 1000
@@ -39,6 +42,8 @@ var (
 	descOpenBytes = desc("table_open_bytes", "Memory held by the open batch, in bytes.", "table")
 	descOpenAge   = desc("table_open_age_seconds", "Age of the open batch; 0 if none is open.", "table")
 	descLast      = desc("table_last_commit_timestamp_seconds", "When the last commit was seen, in seconds of Unix time; absent if there was none.", "table")
+	descOpenTxn   = desc("table_open_transaction_records", "Offsets above the last stable one in the table's assigned partitions: records of open, or hanging, transactions.", "table")
+	descUnknown   = desc("table_unknown_fields", "How often records had a field that the table has not, by dotted path, the first 100 of them; others are (other).", "table", "field")
 	descParts     = desc("table_assigned_partitions", "Partitions of the table that are assigned to this process.", "table")
 	descStopped   = desc("stopped", "How many tables (1) and partitions wait for an operator now, by reason.", "table", "reason")
 
@@ -53,7 +58,7 @@ var (
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descAnswers, descReady, descStarted, descConnected, descUsed, descPeak, descLimit, descState, descLag, descOldest, descFresh, descRate, descOpenRows,
-		descOpenBytes, descOpenAge, descLast, descParts, descStopped, descCommitted, descFetched, descStable, descEnd, descPartLag, descHidden,
+		descOpenBytes, descOpenAge, descLast, descOpenTxn, descUnknown, descParts, descStopped, descCommitted, descFetched, descStable, descEnd, descPartLag, descHidden,
 	} {
 		ch <- d
 	}
@@ -105,6 +110,19 @@ func (g *gauges) table(out *sender, name string, t sink.TableStatus, now time.Ti
 	out.send(descOpenRows, float64(t.OpenRows), name)
 	out.send(descOpenBytes, float64(t.OpenBytes), name)
 	out.send(descParts, float64(len(t.Partitions)), name)
+	open := int64(0)
+	for _, p := range t.Partitions {
+		if p.LastStable >= 0 {
+			open += max(0, p.HighWater-p.LastStable)
+		}
+	}
+	out.send(descOpenTxn, float64(open), name)
+	for field, n := range t.Unknown {
+		if field == "" {
+			field = otherField
+		}
+		out.send(descUnknown, float64(n), name, word(field))
+	}
 	age := 0.0
 	if !t.OpenSince.IsZero() {
 		age = max(0, now.Sub(t.OpenSince).Seconds())

@@ -48,10 +48,15 @@ type (
 		Freshness  float64         `json:"freshness_seconds"`
 		Open       *jsonOpen       `json:"open,omitempty"`
 		Totals     jsonCounts      `json:"totals"`
+		Unknown    []jsonUnknown   `json:"fields_without_column,omitempty"`
 		Files      int64           `json:"files,string"`
 		Bytes      int64           `json:"bytes,string"`
 		Commits    []jsonCommit    `json:"commits"`
 		Partitions []jsonPartition `json:"partitions"`
+	}
+	jsonUnknown struct {
+		Field string `json:"field"` // "" stands for all beyond the first hundred
+		Times int64  `json:"times,string"`
 	}
 	jsonOpen struct {
 		Rows  int64     `json:"rows,string"`
@@ -125,6 +130,9 @@ func spellTable(t sink.TableStatus) jsonTable {
 	}
 	if !t.OpenSince.IsZero() {
 		out.Open = &jsonOpen{t.OpenRows, t.OpenBytes, t.OpenSince.UTC()}
+	}
+	for _, u := range unknownFields(t) {
+		out.Unknown = append(out.Unknown, jsonUnknown{u.name, u.times})
 	}
 	for _, c := range t.Commits {
 		out.Commits = append(out.Commits, spellCommit(c))

@@ -138,7 +138,7 @@ func (s *service) serve(metrics *admin.Metrics, serving func(string, func() sink
 	if s.cfg.Admin == "off" {
 		return func() {}, nil
 	}
-	server, err := admin.New(admin.Options{Addr: s.cfg.Admin, Status: s.status, Metrics: metrics, Logger: s.app.log})
+	server, err := admin.New(admin.Options{Addr: s.cfg.Admin, Status: s.status, Metrics: metrics, Logger: s.app.log, Config: s.cfg.File()})
 	if err != nil {
 		return nil, err
 	}
