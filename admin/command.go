@@ -54,18 +54,18 @@ func spellOut(command, table, config string) []string {
 		for at < len(words) && !strings.HasPrefix(words[at], "-") {
 			at++
 		}
-		words = append(words[:at:at], append([]string{"-c", quoted(config)}, words[at:]...)...)
+		words = append(words[:at:at], append([]string{"-c", commit.Word(config)}, words[at:]...)...)
 	}
 	out := []string{""}
 	for i, w := range words {
 		choices := []string{w}
 		switch {
 		case w == "TABLE":
-			choices[0] = quoted(table)
+			choices[0] = commit.Word(table)
 		case w == "WHY":
 			choices[0] = `"why"`
 		case w == table:
-			choices[0] = quoted(table)
+			choices[0] = commit.Word(table)
 		case i > 0 && strings.HasPrefix(words[i-1], "--") && strings.Contains(w, "|") && !strings.ContainsAny(w, `'"`):
 			choices = strings.Split(w, "|")
 		}
@@ -78,15 +78,4 @@ func spellOut(command, table, config string) []string {
 		out = next
 	}
 	return out
-}
-
-// quoted is s as one word of a POSIX shell.
-func quoted(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/:@%+,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

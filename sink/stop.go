@@ -30,7 +30,7 @@ func (l *lane) stopTable(s *commit.Stop) {
 // complete makes the commands in the advice ready to paste.
 func (l *lane) complete(s *commit.Stop) {
 	if f := l.s.cfg.File; f != "" {
-		s.Do = strings.ReplaceAll(s.Do, "sinker offsets accept --", "sinker offsets accept -c "+f+" --")
+		s.Do = strings.ReplaceAll(s.Do, "sinker offsets accept --", "sinker offsets accept -c "+commit.Word(f)+" --")
 	}
 }
 
