@@ -28,28 +28,29 @@ type lane struct {
 	ended chan struct{}
 
 	// What follows belongs to run.
-	parts     map[offsets.Partition]*part
-	backlog   []source.Records // delivered, not yet appended
-	misroutes map[string]*commit.Stop
-	table     Table
-	committer *commit.Committer
-	uuid      uuid.UUID // of the table, once seen
-	desc      writer.Table
-	decoder   decode.Decoder
-	epoch     uint64
-	open      *writer.Batch
-	flushes   []*flush
-	leaving   []leaving // revocations that wait for flushes
-	starting  bool
-	fresh     bool      // the state must be read before any part may start
-	notBefore time.Time // of the next start
-	failures  int       // in a row, for the back-off
-	paused    bool
-	short     atomic.Bool // the budget has made somebody wait since the last look
-	stopping  bool
-	abandoned bool
-	recheck   time.Time
-	wg        sync.WaitGroup
+	parts       map[offsets.Partition]*part
+	backlog     []source.Records // delivered, not yet appended
+	misroutes   map[string]*commit.Stop
+	table       Table
+	committer   *commit.Committer
+	uuid        uuid.UUID // of the table, once seen
+	desc        writer.Table
+	decoder     decode.Decoder
+	epoch       uint64
+	open        *writer.Batch
+	flushes     []*flush
+	leaving     []leaving // revocations that wait for flushes
+	starting    bool
+	cancelStart func()
+	fresh       bool      // the state must be read before any part may start
+	notBefore   time.Time // of the next start
+	failures    int       // in a row, for the back-off
+	paused      bool
+	short       atomic.Bool // the budget has made somebody wait since the last look
+	stopping    bool
+	abandoned   bool
+	recheck     time.Time
+	wg          sync.WaitGroup
 
 	share share // of bad records
 
@@ -135,6 +136,9 @@ func (l *lane) handle(ctx context.Context, item any) {
 		l.flushed(m)
 	case stopping:
 		l.stopping = true
+		if l.starting { // nothing is to be begun any more; a catalog that is down must not hold up the end
+			l.cancelStart()
+		}
 		l.dropBacklog(func(offsets.Partition) bool { return true })
 		if l.open != nil {
 			l.flush(ctx, "stop")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
@@ -296,4 +297,13 @@ func TestSink_OneBusyOfManyIdlePartitionsIsFresh(t *testing.T) {
 		w.send("orders", 42, []byte(`{"id":1}`))
 		w.until("it is in, whatever the idle ones do", func() bool { return sum(w.state("shop.orders")) == i+1 })
 	}
+}
+
+// A stop does not wait for a catalog that is down when there is nothing to commit.
+func TestSink_StopsAtOnceWhileItsStartFails(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	w.table("shop.orders").Break(&commit.Error{Class: commit.Busy, Err: errors.New("the catalog is down")})
+	r := w.start(func(c *sink.Config) { c.Shutdown = time.Hour }, w.entry("orders", "shop.orders"))
+	w.until("it tries", func() bool { return r.Status().Tables[0].State == sink.Waiting })
+	w.end(r)
 }

@@ -66,6 +66,7 @@ func (l *lane) startDue(ctx context.Context) {
 		committer.Forget()
 	}
 	known := l.uuid
+	ctx, l.cancelStart = context.WithCancel(ctx)
 	l.wg.Add(1)
 	go func() {
 		defer l.wg.Done()
@@ -128,6 +129,7 @@ func (l *lane) newCommitter(t Table) *commit.Committer {
 // began puts the outcome of a start into force.
 func (l *lane) began(r started) {
 	l.starting = false
+	l.cancelStart()
 	if r.table != nil {
 		l.table, l.committer = r.table, r.committer
 	}
