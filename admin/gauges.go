@@ -10,9 +10,6 @@ import (
 	"github.com/sinker-io/sinker/sink"
 )
 
-// otherField stands for the fields beyond those that are counted by name.
-const otherField = "(other)"
-
 // maxPartitionSeries is of how many partitions positions are exported one by one; the tables' sums always
 // cover all of them.
 const maxPartitionSeries = 1000
@@ -43,7 +40,7 @@ var (
 	descOpenAge   = desc("table_open_age_seconds", "Age of the open batch; 0 if none is open.", "table")
 	descLast      = desc("table_last_commit_timestamp_seconds", "When the last commit was seen, in seconds of Unix time; absent if there was none.", "table")
 	descOpenTxn   = desc("table_open_transaction_records", "Offsets above the last stable one in the table's assigned partitions: records of open, or hanging, transactions.", "table")
-	descUnknown   = desc("table_unknown_fields", "How often records had a field that the table has not, by dotted path, the first 100 of them; others are (other).", "table", "field")
+	descUnknown   = desc("unknown_fields_total", "How often records had a field that the table has no column for, by dotted path; records read again are counted again.", "table", "field")
 	descParts     = desc("table_assigned_partitions", "Partitions of the table that are assigned to this process.", "table")
 	descStopped   = desc("stopped", "How many tables (1) and partitions wait for an operator now, by reason.", "table", "reason")
 
@@ -117,12 +114,7 @@ func (g *gauges) table(out *sender, name string, t sink.TableStatus, now time.Ti
 		}
 	}
 	out.send(descOpenTxn, float64(open), name)
-	for field, n := range t.Unknown {
-		if field == "" {
-			field = otherField
-		}
-		out.send(descUnknown, float64(n), name, word(field))
-	}
+	g.unknown(out, name, t)
 	age := 0.0
 	if !t.OpenSince.IsZero() {
 		age = max(0, now.Sub(t.OpenSince).Seconds())
@@ -142,6 +134,21 @@ func (g *gauges) table(out *sender, name string, t sink.TableStatus, now time.Ti
 	}
 	for reason, n := range stopped {
 		out.send(descStopped, float64(n), name, reason)
+	}
+}
+
+// unknown counts fields under their names, as long as these are not too many in the whole process.
+func (g *gauges) unknown(out *sender, name string, t sink.TableStatus) {
+	sums := map[string]int64{} // by what is shown: long names may look alike
+	for field, n := range t.Unknown {
+		shown := otherField
+		if field != "" {
+			shown = g.m.fields.in(t.Table, field)
+		}
+		sums[shown] += n
+	}
+	for shown, n := range sums {
+		out.ch <- prometheus.MustNewConstMetric(descUnknown, prometheus.CounterValue, float64(n), name, shown)
 	}
 }
 

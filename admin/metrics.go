@@ -16,7 +16,8 @@ import (
 // Bounds of what one process can add to a Prometheus server. Beyond them a value is counted under "other".
 const (
 	maxTables = 500
-	maxWords  = 50 // codes, steps, triggers, reasons, classes: each a small closed set, unless there is a bug
+	maxWords  = 50   // codes, steps, triggers, reasons, classes: each a small closed set, unless there is a bug
+	maxFields = 1000 // fields without a column, in all tables together
 	maxLabel  = 200
 )
 
@@ -28,7 +29,7 @@ type Metrics struct {
 	watch    atomic.Pointer[watch] // who is asked for the status when Prometheus comes; nil until there is a server
 	stuck    atomic.Int64
 
-	tables, codes, steps, triggers, reasons, classes *labels
+	tables, codes, steps, triggers, reasons, classes, fields *labels
 
 	rows, dead, skipped, holes, bytes, files, offsets        *prometheus.CounterVec // table
 	batches                                                  *prometheus.CounterVec // table, trigger
@@ -46,7 +47,7 @@ func NewMetrics(build Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), build: build,
 		tables: newLabels(maxTables), codes: newLabels(maxWords), steps: newLabels(maxWords), triggers: newLabels(maxWords),
-		reasons: newLabels(maxWords), classes: newLabels(maxWords),
+		reasons: newLabels(maxWords), classes: newLabels(maxWords), fields: &labels{limit: maxFields, rest: otherField, seen: map[string]string{}},
 	}
 	counter := func(name, help string, by ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sinker_" + name, Help: help}, append([]string{"table"}, by...))
@@ -158,6 +159,9 @@ func (m *Metrics) committed(c sink.CommitInfo) {
 	}
 }
 
+// otherField stands for the fields without a column beyond those that are counted by name; no word in parentheses is likely to be one.
+const otherField = "(other)"
+
 // plus keeps a counter from falling, which the client answers with a panic.
 func plus(n int64) float64 { return float64(max(0, n)) }
 
@@ -165,22 +169,29 @@ func plus(n int64) float64 { return float64(max(0, n)) }
 type labels struct {
 	mu    sync.Mutex
 	limit int
-	seen  map[string]string // raw to shown
+	rest  string            // stands for all later values
+	seen  map[string]string // scope and raw to shown
 }
 
-func newLabels(limit int) *labels { return &labels{limit: limit, seen: map[string]string{}} }
+func newLabels(limit int) *labels {
+	return &labels{limit: limit, rest: "other", seen: map[string]string{}}
+}
 
-func (l *labels) of(raw string) string {
+func (l *labels) of(raw string) string { return l.in("", raw) }
+
+// in is of where the same value in two scopes counts as two.
+func (l *labels) in(scope, raw string) string {
+	key := scope + "\x00" + raw
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if shown, ok := l.seen[raw]; ok {
+	if shown, ok := l.seen[key]; ok {
 		return shown
 	}
 	if len(l.seen) >= l.limit {
-		return "other"
+		return l.rest
 	}
 	shown := word(raw)
-	l.seen[strings.Clone(raw)] = shown
+	l.seen[key] = shown
 	return shown
 }
 

@@ -139,6 +139,9 @@ func TestMetrics_EventsAndStatusAreCounted(t *testing.T) {
 		{4, "sinker_file_size_bytes", []string{table}},
 		{4, "sinker_file_rows", []string{table}},
 		{48_213, "sinker_table_lag_records", []string{table}},
+		{12_000, "sinker_table_open_transaction_records", []string{table}},
+		{12, "sinker_unknown_fields_total", []string{table, "field=debug"}},
+		{3, "sinker_unknown_fields_total", []string{table, "field=(other)"}},
 		{4.2, "sinker_table_lag_seconds", []string{table}},
 		{1, "sinker_table_state", []string{table, "state=running"}},
 		{0, "sinker_table_state", []string{table, "state=stopped"}},
@@ -167,7 +170,10 @@ func TestMetrics_NothingGrowsWithoutBound(t *testing.T) {
 	Handler(Options{Metrics: m, Status: func() sink.Status {
 		s := sink.Status{Started: noon}
 		for i := range 4 * maxTables {
-			s.Tables = append(s.Tables, sink.TableStatus{Table: fmt.Sprintf("t%d", i)})
+			long := strings.Repeat("a.", maxLabel) // names that begin alike are one series
+			s.Tables = append(s.Tables, sink.TableStatus{Table: fmt.Sprintf("t%d", i), Unknown: map[string]int64{
+				"": 1, "x": 1, "y": 1, long + "x": 1, long + "y": 1, otherField: 1, "\xff": 1, "\xfe": 1,
+			}})
 		}
 		twice := offsets.Partition{Topic: "again", Num: 0}
 		for i := range 5 * maxPartitionSeries {
@@ -183,7 +189,7 @@ func TestMetrics_NothingGrowsWithoutBound(t *testing.T) {
 	fs := gather(t, m)
 	for name, limit := range map[string]int{
 		"sinker_rows_total": maxTables + 1, "sinker_record_skips_total": maxTables + maxWords + 2, "sinker_partition_committed_offset": maxPartitionSeries,
-		"sinker_table_lag_records": maxTables + 1,
+		"sinker_table_lag_records": maxTables + 1, "sinker_unknown_fields_total": maxTables + 1 + maxFields,
 	} {
 		if n := len(fs[name].GetMetric()); n == 0 || n > limit {
 			t.Errorf("%s has %d series, at most %d are allowed", name, n, limit)
