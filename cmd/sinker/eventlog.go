@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
 	"github.com/sinker-io/sinker/sink"
 )
@@ -125,7 +127,7 @@ func (e *eventLog) stopped(s sink.StopInfo) {
 
 func (e *eventLog) skipped(s sink.SkippedInfo) {
 	e.mu.Lock()
-	key := s.Table + "\x00" + s.Code
+	key := kindOf(s)
 	c := e.skips[key]
 	if c == nil {
 		c = &skipCount{}
@@ -150,6 +152,16 @@ func (e *eventLog) skipped(s sink.SkippedInfo) {
 		attrs = append(attrs, "since_last_line", n)
 	}
 	e.log.Warn("record skipped", attrs...)
+}
+
+// kindOf tells faults apart: the same code in another column is another fault.
+func kindOf(s sink.SkippedInfo) string {
+	key := s.Table + "\x00" + s.Code
+	var bad *decode.RecordError
+	if errors.As(s.Err, &bad) {
+		key += "\x00" + bad.Column
+	}
+	return key
 }
 
 // names lists partitions by topic: orders[0 1 2].

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
 	"github.com/sinker-io/sinker/sink"
@@ -66,6 +67,24 @@ func TestEventLog_ManySkipsAreFewLines(t *testing.T) {
 	ev.Skipped(sink.SkippedInfo{Table: "t", Offset: 1000, Code: "tombstone"})
 	if !strings.Contains(b.String(), "since_last_line=996") {
 		t.Errorf("a minute later the line does not say how many there were: %s", b.String())
+	}
+}
+
+// A column that somebody made required is a few lines and a number, not a line for each record; the next such column is told at once.
+func TestEventLog_DriftIsFewLines(t *testing.T) {
+	var b bytes.Buffer
+	ev := newEventLog(plainLog(&b, slog.LevelInfo)).events()
+	p := offsets.Partition{Topic: "orders"}
+	for _, column := range []string{"region", "by.name"} {
+		for i := range int64(10_000) {
+			ev.Skipped(sink.SkippedInfo{Table: "shop.orders", Partition: p, Offset: i, Code: "missing_required",
+				Err: &decode.RecordError{Code: "missing_required", Column: column, Reason: "is required and missing"}})
+		}
+		ev.Committed(sink.CommitInfo{Table: "shop.orders", Ranges: offsets.Ranges{p: {From: 0, To: 10_000}}, Counts: manifest.Counts{Skipped: 10_000}})
+		if n := strings.Count(b.String(), "\n"); n != skipsTold+1 || !strings.Contains(b.String(), column) || !strings.Contains(b.String(), "skipped=10000") {
+			t.Errorf("10,000 records without %s are %d lines:\n%s", column, n, b.String())
+		}
+		b.Reset()
 	}
 }
 
