@@ -107,6 +107,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, exitOnStop bool, serv
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	watched := make(chan struct{})
+	go func() { defer close(watched); newFieldLog(a.log).watch(ctx, s.status) }()
+	defer func() { cancel(); <-watched }()
 	var allStopped atomic.Bool
 	if exitOnStop {
 		watching := make(chan struct{})
