@@ -42,6 +42,8 @@ type Group struct {
 	orphaned   *time.Timer // runs while the group is not joined and our partitions are still ours
 	closing    bool
 
+	refused refusals
+
 	slots  chan struct{} // one for each answer that may be held
 	look   chan struct{} // asks the keeper for a look at the cluster
 	ready  chan struct{} // closed when cl is set; the client may call back before
@@ -99,6 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Group, error) {
 	context.AfterFunc(g.fetching, g.cond.Broadcast)
 	g.wg.Go(func() { g.pump(g.ctx) })
 	g.wg.Go(g.keep)
+	g.wg.Go(g.watchStrangers)
 	g.wg.Go(g.hear)
 	return g, nil
 }

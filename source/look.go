@@ -44,7 +44,7 @@ func OpenLook(ctx context.Context, cfg Config) (*Look, error) {
 // Close ends the connections.
 func (l *Look) Close() { l.g.cancel(); l.g.cl.Close() }
 
-// ClusterID, Topics, OffsetsAt, Inspect and GroupMetadata answer as those of a Group do.
+// ClusterID, Topics, OffsetsAt, Inspect, GroupMetadata and Strangers answer as those of a Group do.
 func (l *Look) ClusterID(ctx context.Context) (string, error) { return l.g.ClusterID(ctx) }
 
 func (l *Look) Topics(ctx context.Context) ([]Topic, error) { return l.g.Topics(ctx) }
@@ -60,3 +60,5 @@ func (l *Look) Inspect(ctx context.Context, ps []offsets.Partition, epochs map[o
 func (l *Look) GroupMetadata(ctx context.Context) (map[offsets.Partition]string, error) {
 	return l.g.GroupMetadata(ctx)
 }
+
+func (l *Look) Strangers(ctx context.Context) ([]string, error) { return l.g.Strangers(ctx) }

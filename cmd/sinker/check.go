@@ -194,6 +194,7 @@ func (c *checking) kafka(ctx context.Context) {
 		report.Topics = append(report.Topics, topicReport{Name: t.Name, ID: t.ID.String(), Partitions: t.Partitions, Tables: to})
 	}
 	c.missingTopics()
+	c.strangers(ctx)
 }
 
 // missingTopics warns of names that no topic has: run waits for them, which may be meant.
