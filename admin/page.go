@@ -157,6 +157,8 @@ func verdict(v view, ready bool) (level, text string) {
 		return "bad", plural(parts, "partition") + " stopped: waiting for an operator"
 	case !v.Connected:
 		return "warn", "Not connected to Kafka"
+	case v.Trouble != "":
+		return "warn", "Kafka refuses a topic"
 	case n[sink.Waiting] > 0:
 		return "warn", fmt.Sprintf("%d of %s waiting for the catalog or the store", n[sink.Waiting], plural(all, "table"))
 	case n[sink.Starting] > 0:

@@ -52,10 +52,10 @@ func sourceUnready(v view, now time.Time) []string {
 		return []string{"the sink has not told its status for " + duration(now.Sub(v.At)) + "; its log says what it waits for"}
 	case v.Started.IsZero():
 		return []string{"the sink is starting"}
-	case v.Connected:
-		return nil
 	case v.Trouble != "":
 		return []string{"source: " + v.Trouble}
+	case v.Connected:
+		return nil
 	default:
 		return []string{"source: not in the consumer group yet"}
 	}

@@ -25,6 +25,7 @@ import (
 type Source interface {
 	Events() <-chan source.Event
 	Err() error
+	Refused() error // topics that we may not see, though the rest goes on; nil if none
 	StartAt(map[offsets.Partition]source.Start)
 	Pause([]offsets.Partition)
 	Resume([]offsets.Partition)
@@ -83,7 +84,6 @@ type Sink struct {
 	order   []*lane
 	topics  map[string]*lane // route of each topic seen
 	cluster string
-	trouble string
 
 	group *groupCommits
 	wg    sync.WaitGroup

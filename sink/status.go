@@ -15,7 +15,7 @@ type Status struct {
 	Group       string
 	Cluster     string
 	Connected   bool   // the source is in its group, or about to be again without trouble
-	Trouble     string // what is wrong with the source, empty if nothing
+	Trouble     string // what is wrong with the source, or refused to it, empty if nothing
 	Tables      []TableStatus
 	BudgetUsed  int64
 	BudgetPeak  int64
@@ -73,7 +73,7 @@ func (p PartitionStatus) Lag() int64 { return max(0, max(p.LastStable, 0)-p.Comm
 
 // Ready tells whether every table runs or has nothing to do.
 func (s Status) Ready() bool {
-	if !s.Connected {
+	if !s.Connected || s.Trouble != "" {
 		return false
 	}
 	for _, t := range s.Tables {

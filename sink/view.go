@@ -158,10 +158,13 @@ func (l *lane) publish(busy bool) {
 func (s *Sink) Status() Status {
 	s.mu.Lock()
 	lanes := append([]*lane{}, s.order...)
-	out := Status{Sink: s.cfg.Sink, Group: s.cfg.Group, Cluster: s.cluster, Started: s.started, Trouble: s.trouble}
+	out := Status{Sink: s.cfg.Sink, Group: s.cfg.Group, Cluster: s.cluster, Started: s.started}
 	s.mu.Unlock()
 	err := s.cfg.Source.Err()
 	out.Connected = err == nil
+	if err == nil {
+		err = s.cfg.Source.Refused()
+	}
 	if err != nil {
 		out.Trouble = err.Error()
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -137,8 +138,11 @@ func ping(ctx context.Context, cfg Config) (brokers int, err error) {
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		hint := "check kafka.brokers, tls and sasl"
-		if cfg.SASL != nil && errors.Is(err, io.EOF) {
-			hint = fmt.Sprintf("it may not accept this user, password or token by %s", cfg.SASL.Mechanism)
+		switch {
+		case cfg.SASL != nil && errors.Is(err, kerr.SaslAuthenticationFailed):
+			hint = fmt.Sprintf("it refuses this user, password or token: check kafka.sasl (%s)", cfg.SASL.Mechanism)
+		case cfg.SASL != nil && errors.Is(err, io.EOF): // some hang up without a word
+			hint = fmt.Sprintf("it may not accept this user, password or token: check kafka.sasl (%s) and kafka.tls", cfg.SASL.Mechanism)
 		}
 		return 0, fmt.Errorf("source: open: no broker of %q could be used: %w; %s", cfg.Brokers, err, hint)
 	}

@@ -37,6 +37,7 @@ func (g *Group) onAssigned(m map[string][]int32) {
 		g.orphaned = nil
 		g.release(g.heldBut(m))
 	}
+	g.refused.forget(m)
 	for t, nums := range m {
 		for _, n := range nums {
 			if g.cursors[place{t, n}] == nil {
@@ -150,7 +151,7 @@ func (g *Group) sessionFailed(err error) {
 	g.mu.Unlock()
 	switch {
 	case hopeless(err):
-		g.lose(fmt.Errorf("source: group %s: %w; see kafka.group, kafka.instance_id and the rights of the user", g.cfg.Group, err))
+		g.lose(fmt.Errorf("source: group %s: %w; see kafka.group, kafka.instance_id and the rights of the user", g.cfg.Group, withAdvice(err)))
 	case ours && final:
 		g.lose(fmt.Errorf("source: the group %s went on without this member: %w (it was silent for longer than the session timeout of %s, as a stopped process is); "+
 			"run again, nothing is lost", g.cfg.Group, err, g.cfg.SessionTimeout))
@@ -184,7 +185,9 @@ func (g *Group) hear() {
 			switch {
 			case errors.Is(err, context.Canceled):
 			case topic != "":
-				g.cfg.Logger.Warn("source: a topic cannot be looked up, trying again", "topic", topic, "error", err)
+				if g.refused.note(topic, err, time.Now()) {
+					g.cfg.Logger.Warn("source: a topic cannot be looked up, trying again", "topic", topic, "error", withAdvice(err))
+				}
 			default:
 				g.cfg.Logger.Warn("source: the group's coordinator refused or could not be reached, trying again", "group", g.cfg.Group, "error", err)
 			}

@@ -195,6 +195,9 @@ func (c *checking) kafka(ctx context.Context) {
 	}
 	c.missingTopics()
 	c.strangers(ctx)
+	for _, err := range look.Lacking(ctx, c.topics) {
+		c.problem("kafka", err)
+	}
 }
 
 // missingTopics warns of names that no topic has: run waits for them, which may be meant.
