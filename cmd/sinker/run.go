@@ -53,6 +53,9 @@ process ends with status 3 if it is told to end while a table or partition is st
 	return c
 }
 
+// sameSignal is within what time two signals are one: who signals a process and then its group, as timeout does, means one.
+const sameSignal = 200 * time.Millisecond
+
 // untilSignal gives a context that the first SIGTERM or SIGINT ends; the second one ends the process.
 func (a *app) untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -60,15 +63,20 @@ func (a *app) untilSignal() (context.Context, func()) {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	done := make(chan struct{})
 	go func() {
-		for n := 0; ; n++ {
+		var first time.Time
+		for {
 			select {
 			case <-done:
 				return
 			case s := <-signals:
-				if n > 0 {
+				if !first.IsZero() && time.Since(first) < sameSignal {
+					continue
+				}
+				if !first.IsZero() {
 					a.log.Warn("second signal: ending at once", "signal", s.String())
 					os.Exit(exitFailed)
 				}
+				first = time.Now()
 				a.log.Info("ending: what is buffered is committed first; a second signal ends at once", "signal", s.String())
 				cancel()
 			}
