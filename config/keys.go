@@ -71,7 +71,7 @@ var keys = []Key{
 	{Path: "tables[].columns.*.zone", Values: []string{"UTC"}, Doc: "Zone of texts without one in a timestamptz column; without this key they are bad records. Only UTC has no hours that come twice or never."},
 	{Path: "tables[].kafka_columns", Values: []string{"topic", "partition", "offset", "timestamp", "key", "headers"}, Doc: "What is kept of the record beside its value, in the columns `_kafka_topic`, `_kafka_partition`, …"},
 	{Path: "tables[].on_bad_record", Values: []string{"stop", "skip"}, Later: []string{"dead_letter"}, Doc: "`stop`: the partition stops before the record until an operator decides. `skip`: the record is counted and left out."},
-	{Path: "tables[].max_bad_share", Default: "off for `skip`", Doc: "More bad records than this among the last 10,000: STOP. `off`: no bound."},
+	{Path: "tables[].max_bad_share", Default: "off for `skip`", Doc: "With `skip`: more bad records than this share of 10,000 among the last 10,000 of the table, counted since the start: STOP. `off`: no bound."},
 	{Path: "tables[].dead_letters", Default: "`table` + `__dead_letters`", Doc: "Table for dead letters, with `on_bad_record: dead_letter`."},
 
 	{Path: "commit", Doc: "When batches are committed."},
@@ -80,7 +80,7 @@ var keys = []Key{
 	{Path: "commit.history", Doc: "What our commits keep of the past. Applies to tables that sinker created, to others only where a key is given; the table's `history.expire.*` is honoured where this is silent."},
 	{Path: "commit.history.age", Least: "1h", Most: "3650d", Doc: "Snapshots of ours younger than this are kept."},
 	{Path: "commit.history.snapshots", Least: "2", Most: "100000", Doc: "At most this many snapshots are kept."},
-	{Path: "commit.history.bytes", Least: "64KiB", Most: "256MiB", Doc: "The table's metadata is kept below this size."},
+	{Path: "commit.history.bytes", Least: "64KiB", Most: "256MiB", Doc: "The table's metadata is kept below this size, but snapshots of the last hour are never removed for it."},
 
 	{Path: "policy", Doc: "What to do where the table or the log leaves no certain answer."},
 	{Path: "policy.rollback", Values: []string{"replay", "stop"}, Doc: "Somebody rolled the branch back: read again what was rolled back, or stop."},
