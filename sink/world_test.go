@@ -26,6 +26,7 @@ import (
 // A real client on a fake broker, real Parquet files in a folder, and a table in memory.
 type world struct {
 	t       *testing.T
+	cluster *kfake.Cluster
 	brokers []string
 	client  *kgo.Client
 	mu      sync.Mutex
@@ -60,7 +61,7 @@ func newWorld(t *testing.T, partitions int32, topics ...string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	w := &world{t: t, brokers: c.ListenAddrs(), tables: map[string]*table{}, dir: t.TempDir(), made: map[string]int{}}
+	w := &world{t: t, cluster: c, brokers: c.ListenAddrs(), tables: map[string]*table{}, dir: t.TempDir(), made: map[string]int{}}
 	w.connect()
 	return w
 }
