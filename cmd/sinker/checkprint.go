@@ -37,7 +37,7 @@ func (c *checking) print(to io.Writer) error {
 			p.line("  topic %s: %s, to %s", t.Name, plural(int(t.Partitions), "partition"), strings.Join(t.Tables, " and "))
 		}
 	} else {
-		p.line("kafka          %s: no answer", strings.Join(c.cfg.Kafka.Brokers, ", "))
+		p.line("kafka          %s: could not be used, see below", strings.Join(c.cfg.Kafka.Brokers, ", "))
 	}
 	c.printCatalog(p)
 	for _, t := range r.Tables {
@@ -73,7 +73,7 @@ func plural(n int, word string) string {
 func (c *checking) printCatalog(p *printer) {
 	k := c.report.Catalog
 	if k == nil {
-		p.line("catalog        %s %s: no answer", c.cfg.Catalog.Type, c.cfg.Catalog.URI)
+		p.line("catalog        %s %s: could not be used, see below", c.cfg.Catalog.Type, c.cfg.Catalog.URI)
 		return
 	}
 	p.line("catalog        %s %s", c.cfg.Catalog.Type, c.cfg.Catalog.URI)
