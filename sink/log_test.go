@@ -152,3 +152,71 @@ func TestSink_UnreadableBatchStopsItsPartitionOnly(t *testing.T) {
 	w.until("not ready", func() bool { return !r.Status().Ready() })
 	w.exact("shop.orders", 15)
 }
+
+// The same topic names on another cluster are other records: nothing is read, nothing is passed over.
+func TestSink_AnotherClusterStops(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	w.end(r)
+	before := w.table("shop.orders").Head()
+	other, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ClusterID("another"), kfake.SeedTopics(1, "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	w.cluster, w.brokers = other, other.ListenAddrs()
+	w.connect()
+	w.produce("orders", 1, 20)
+	stops := make(chan sink.StopInfo, 10)
+	r = w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	if s := <-stops; s.Stop.Reason != commit.OtherCluster || s.Stop.Do == "" {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.end(r)
+	if now := w.table("shop.orders").Head(); now != before {
+		t.Errorf("snapshot %d became %d", before, now)
+	}
+	w.exact("shop.orders", 10)
+}
+
+// A leader that was elected uncleanly has lost records that the table has: that stops, or, by policy, what the log has now is read from
+// where it parted from the table, which keeps what the log lost.
+func TestSink_TruncatedLogStopsOrIsReadFromWhereItParted(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.produce("orders", 1, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	w.end(r)
+	w.cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		for _, t := range req.(*kmsg.OffsetForLeaderEpochRequest).Topics {
+			rt := kmsg.NewOffsetForLeaderEpochResponseTopic()
+			rt.Topic = t.Topic
+			for _, p := range t.Partitions {
+				rp := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+				rp.Partition, rp.EndOffset, rp.LeaderEpoch = p.Partition, 7, p.LeaderEpoch
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+	stops := make(chan sink.StopInfo, 10)
+	r = w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	if s := <-stops; s.Stop.Reason != commit.LogTruncated || s.Stop.Offset != 10 || s.Stop.Partition == nil {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.end(r)
+	r = w.start(func(c *sink.Config) { c.Policy.Rewind = true }, w.entry("orders", "shop.orders"))
+	w.until("7, 8 and 9 are read again", func() bool {
+		rows := int64(0)
+		for _, row := range w.table("shop.orders").Rows() {
+			rows += row.Rows
+		}
+		return rows == 13 && sum(w.state("shop.orders")) == 10
+	})
+	w.end(r)
+}
