@@ -129,7 +129,9 @@ func (p *probe) tagsAndProperties(ctx context.Context) error {
 		if class := classOf(err); class != commit.Rejected && class != commit.Unknown && class != commit.Denied || caps == (commit.Capabilities{}) {
 			return err
 		}
-		refusal = errors.Join(refusal, err)
+		if refusal == nil {
+			refusal = err
+		}
 	}
 	v, err := p.load(ctx, all)
 	if err != nil {
@@ -139,17 +141,19 @@ func (p *probe) tagsAndProperties(ctx context.Context) error {
 		p.note("a commit shows in the next load", false, true, "", "the catalog said yes to a commit, and the table has no snapshot")
 		return nil
 	}
-	refused := ""
-	if refusal != nil {
-		refused = " (it refused: " + refusal.Error() + ")"
+	refused := func(property string) string {
+		if refusal == nil {
+			return ""
+		}
+		return " (it refused: " + refusal.Error() + "; so that run does not ask for it, set " + property + ": \"false\" in catalog.properties)"
 	}
 	p.caps.Tags = v.Tags["probe"] == v.Head
 	p.note("tags are kept", p.caps.Tags, false, "yes",
-		"no"+refused+": no foreign clean-up may delete files younger than 24 h, because nothing but their age protects files of a rolled-back commit")
+		"no"+refused("sinker.tags")+": no foreign clean-up may delete files younger than 24 h, because nothing but their age protects files of a rolled-back commit")
 	m := v.Mirrors["probe"]
 	p.caps.Properties = m.Sound && m.Snapshot == v.Head
 	p.note("table properties are kept", p.caps.Properties, false, "yes",
-		"no"+refused+": a rollback by others is not told from the lineage, and an expired lineage stops the table")
+		"no"+refused("sinker.properties")+": a rollback by others is not told from the lineage, and an expired lineage stops the table")
 	if s := v.Snapshots[v.Head]; s.Ledger == nil {
 		p.note("snapshot summaries are kept", false, true, "", "the offsets in the snapshot's summary came back unreadable: "+orElse(s.Broken, "they are gone"))
 	} else {

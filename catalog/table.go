@@ -37,6 +37,8 @@ type Table struct {
 	lists    listCache
 	lesson   lesson
 	obsolete []obsolete // metadata files to delete once the commit that dropped them was seen
+
+	toldLarge int64 // size of the metadata when it was last said to be large
 }
 
 var _ commit.Table = (*Table)(nil)
@@ -57,6 +59,7 @@ func (t *Table) Load(ctx context.Context) (commit.View, error) {
 		return commit.View{}, wrap(err, "load table %s", t.id)
 	}
 	t.settle(ctx, l)
+	t.tellLarge(l)
 	return t.view(l), nil
 }
 
