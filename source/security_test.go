@@ -238,6 +238,9 @@ func TestOpen_OAuthTokenFromAFile(t *testing.T) {
 	try(secret+"1\n", true)
 	try("", false)
 	try(secret+"2", false)
+	if last := refusals[len(refusals)-1]; !strings.Contains(last, "refuses this user, password or token: check kafka.sasl (OAUTHBEARER)") {
+		t.Errorf("a refused token does not say what to check: %s", last)
+	}
 	mu.Lock()
 	valid = secret + "2" // rotated
 	mu.Unlock()

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/sinker-io/sinker/testenv/embedded"
 )
@@ -28,6 +30,7 @@ func guarded(t *testing.T, password string, rights ...kfake.ACL) *story {
 	text := strings.Replace(readFile(t, s.file), s.world.Brokers[0], w.Brokers[0], 1)
 	text = strings.Replace(text, "kafka:\n", fmt.Sprintf("kafka:\n  sasl: {mechanism: PLAIN, username: sinker, password: %s}\n", password), 1)
 	writeFile(t, s.file, text)
+	s.world = w
 	return s
 }
 
@@ -80,6 +83,31 @@ func TestDenied_AllRightsAreEnough(t *testing.T) {
 	}
 	r := s.run()
 	s.until("orders-0 0, orders-1 0")
+	r.ends(syscall.SIGTERM, exitDone)
+}
+
+// A right that comes while sinker runs is all that was missing.
+func TestDenied_GrantedLater(t *testing.T) {
+	s := guarded(t, "right-one", groupRead, groupDescribe)
+	r := s.run()
+	s.untilSays("readyz", "topic orders")
+	root, err := s.world.Client(kgo.SASL(plain.Auth{User: "root", Pass: "root"}.AsMechanism()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	req := kmsg.NewPtrCreateACLsRequest()
+	for _, a := range []kfake.ACL{topicRead, topicDescribe} {
+		c := kmsg.NewCreateACLsRequestCreation()
+		c.ResourceType, c.ResourceName, c.ResourcePatternType = a.Resource, a.Name, a.Pattern
+		c.Principal, c.Host, c.Operation, c.PermissionType = "User:sinker", "*", a.Operation, kmsg.ACLPermissionTypeAllow
+		req.Creations = append(req.Creations, c)
+	}
+	if resp, err := req.RequestWith(s.ctx, root); err != nil || resp.Results[0].ErrorCode != 0 {
+		t.Fatalf("grant: %v, %+v", err, resp)
+	}
+	s.until("orders-0 0, orders-1 0")
+	s.untilPage(`"ready": true`)
 	r.ends(syscall.SIGTERM, exitDone)
 }
 
