@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func (g *Group) Strangers(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for _, d := range resp.Groups {
-		if err := kerr.ErrorForCode(d.ErrorCode); err != nil && err != kerr.GroupIDNotFound {
+		if err := kerr.ErrorForCode(d.ErrorCode); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return nil, fmt.Errorf("source: ask for the members of group %s: %w", g.cfg.Group, err)
 		}
 		for _, m := range d.Members {
