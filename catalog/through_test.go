@@ -176,11 +176,10 @@ func (w *world) named(name string) (data, other map[string]int) {
 				continue
 			}
 			seen[m.FilePath()] = true
-			entries, err := m.FetchEntries(fsys, false)
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			for _, e := range entries {
+			for e, err := range m.Entries(fsys, false) {
+				if err != nil {
+					w.t.Fatal(err)
+				}
 				data[e.DataFile().FilePath()]++
 			}
 		}
