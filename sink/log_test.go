@@ -220,3 +220,32 @@ func TestSink_TruncatedLogStopsOrIsReadFromWhereItParted(t *testing.T) {
 	})
 	w.end(r)
 }
+
+// A topic that was deleted and made again is, by policy, read from its first record; what the old one left in the table stays.
+func TestSink_TopicCreatedAgainIsAnotherTopic(t *testing.T) {
+	w := newWorld(t, 1, "orders")
+	w.produce("orders", 1, 10)
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	w.end(r)
+	adm := kadm.NewClient(w.client)
+	if _, err := adm.DeleteTopic(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(t.Context(), 1, 1, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	w.connect()
+	w.produce("orders", 1, 4) // below what the old one had
+	stops := make(chan sink.StopInfo, 10)
+	r = w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	if s := <-stops; s.Stop.Reason != commit.TopicRecreated || s.Stop.Do == "" {
+		t.Errorf("%+v", s.Stop)
+	}
+	w.end(r)
+	w.exact("shop.orders", 10)
+	r = w.start(func(c *sink.Config) { c.Policy.FollowRecreate = true }, w.entry("orders", "shop.orders"))
+	w.until("14 in", func() bool { return sum(w.state("shop.orders")) == 14 })
+	w.exact("shop.orders", 14)
+	w.end(r)
+}
