@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -79,9 +80,31 @@ func TestREST_CatalogThatForbidsProperties(t *testing.T) {
 		}
 	}
 
-	c := s.open(t, func(cfg *Config) { cfg.Properties["sinker.properties"] = "false" })
 	w.create("shop.orders", nil, 2, nil)
-	tb, err := c.Table("shop.orders", "", "s1")
+	// Who has not asked the probe hears the same of the first commit, after few requests.
+	tb, err := s.open(t, nil).Table("shop.orders", "", "s1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forbidden = 0
+	var stop *commit.Stop
+	_, _, err = committing(tb).Amend(t.Context(), func(commit.View, commit.State) (*commit.Edit, error) {
+		return &commit.Edit{Cluster: "kc", Set: map[offsets.Partition]offsets.Mark{part(0): {Upper: offsets.Unbounded, LeaderEpoch: -1}}}, nil
+	})
+	if !errors.As(err, &stop) || stop.Reason != commit.RejectedCommit || forbidden != 5 {
+		t.Fatalf("after %d requests: %v", forbidden, err)
+	}
+	for _, part := range []string{"unknown table property", `sinker.properties: "false"`, "catalog.properties", "sinker check --probe"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("the stop does not say %q: %v", part, err)
+		}
+	}
+	if v := load(t, tb); v.Head != 0 {
+		t.Errorf("snapshot %d is there although every request was refused", v.Head)
+	}
+
+	c := s.open(t, func(cfg *Config) { cfg.Properties["sinker.properties"] = "false" })
+	tb, err = c.Table("shop.orders", "", "s1")
 	if err != nil {
 		t.Fatal(err)
 	}

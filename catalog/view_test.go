@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,108 @@ func TestView_ExpiredParentsComeBackFromTheMetadataLog(t *testing.T) {
 			t.Errorf("without any history: %v", err)
 		}
 	})
+}
+
+// A foreign snapshot may be a cherry-pick of rows of ours, so its source must be known before anything is believed. Where only older metadata
+// files still list that source, they are asked although every parent is there: it was somebody else's, and all is well; or it was ours.
+func TestView_ExpiredSourceOfACherryPickComesBackFromTheMetadataLog(t *testing.T) {
+	for name, ours := range map[string]bool{"somebody else's": false, "ours": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create("shop.orders", nil, 2, nil)
+			tb := w.table("shop.orders", "", "s1")
+			a := put(t, tb, 1, 0, 10)
+			source := int64(0)
+			if ours {
+				source = put(t, tb, 1, 10, 20)
+			} else {
+				source = w.foreignAppend("shop.orders", 1000, 1005)
+			}
+			w.update("shop.orders", icetable.NewSetSnapshotRefUpdate(mainBranch, a, icetable.BranchRef, 0, 0, 0))
+			w.cherryPick("shop.orders", a, source)
+			w.update("shop.orders", icetable.NewRemoveSnapshotRefUpdate("sinker_s1"), icetable.NewRemoveSnapshotsUpdate([]int64{source}, false))
+			v := load(t, tb)
+			if _, err := commit.Resolve(v, "s1"); err != commit.ErrNeedHistory {
+				t.Fatalf("resolve without history: %v", err)
+			}
+			c := committing(tb)
+			st, _, err := c.State(t.Context())
+			if ours {
+				var stop *commit.Stop
+				if !asStop(err, &stop) || stop.Reason != commit.CherryPick || !strings.Contains(stop.Found, strconv.FormatInt(source, 10)) {
+					t.Errorf("rows of ours came back without their offsets: %+v, %v", st, err)
+				}
+				return
+			}
+			if err != nil || st.Dirty || st.Buried || st.Ledger.Marks[part(0)].Next != 10 {
+				t.Fatalf("a false alarm: %+v, %v", st, err)
+			}
+			if _, err := commit.Resolve(load(t, tb), "s1"); err != nil {
+				t.Errorf("the answer that took older files was not anchored: %v", err)
+			}
+		})
+	}
+}
+
+// cherryPick puts a snapshot with the rows of source on the branch, as a foreign cherrypick_snapshot does.
+func (w *world) cherryPick(name string, head, source int64) {
+	w.t.Helper()
+	id, _ := parseIdent(name)
+	l, err := w.cat.back.load(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s := l.snaps[source]
+	s.SnapshotID, s.ParentSnapshotID, s.SequenceNumber, s.TimestampMs = freshID(l), &head, l.meta.LastSequenceNumber()+1, l.newest()+1
+	s.Summary = &icetable.Summary{Operation: icetable.OpAppend, Properties: map[string]string{keySource: strconv.FormatInt(source, 10)}}
+	w.update(name, icetable.NewAddSnapshotUpdate(&s), icetable.NewSetSnapshotRefUpdate(mainBranch, s.SnapshotID, icetable.BranchRef, 0, 0, 0))
+}
+
+// State that a newer sinker wrote stops an older one before it changes anything: with the table as it is, and with foreigners on top.
+func TestView_StateOfANewerSinkerStops(t *testing.T) {
+	w := newWorld(t)
+	w.create("shop.orders", nil, 2, nil)
+	tb := w.table("shop.orders", "", "s1")
+	put(t, tb, 1, 0, 10)
+	w.newer("shop.orders", "s1")
+	for _, what := range []string{"as it is", "under a foreign snapshot"} {
+		v := load(t, tb)
+		c := committing(tb)
+		for step, err := range map[string]error{
+			"state":  errOf3(c.State(t.Context())),
+			"look":   errOf3(c.Look(t.Context())),
+			"commit": errOf2(c.Commit(t.Context(), stage(t, tb, v, 1, 10, 20))),
+			"amend":  errOf3(c.Amend(t.Context(), func(commit.View, commit.State) (*commit.Edit, error) { t.Error("asked for a change"); return nil, nil })),
+		} {
+			var stop *commit.Stop
+			if !asStop(err, &stop) || stop.Reason != commit.UnknownVersion || !strings.Contains(stop.Found, "format 2") || !strings.Contains(stop.Do, "newest sinker") {
+				t.Errorf("%s, %s: %v", what, step, err)
+			}
+		}
+		if now := load(t, tb); now.Head != v.Head || now.Location != v.Location {
+			t.Errorf("%s: the table was changed", what)
+		}
+		w.foreignAppend("shop.orders", 1000, 1001)
+	}
+}
+
+func errOf2[A any](_ A, err error) error         { return err }
+func errOf3[A, B any](_ A, _ B, err error) error { return err }
+
+// newer adds an empty snapshot as a sinker with another format of its state might write it.
+func (w *world) newer(name, sink string) {
+	w.t.Helper()
+	id, _ := parseIdent(name)
+	l, err := w.cat.back.load(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	head := l.head(mainBranch)
+	s := l.snaps[*head]
+	s.SnapshotID, s.ParentSnapshotID, s.SequenceNumber, s.TimestampMs = freshID(l), head, l.meta.LastSequenceNumber()+1, l.newest()+1
+	s.Summary = &icetable.Summary{Operation: icetable.OpAppend, Properties: map[string]string{
+		keySink: sink, keyVersion: "2", keyOffsets + sink: `{"positions":"elsewhere"}`, "sinker.news": "1"}}
+	w.update(name, icetable.NewAddSnapshotUpdate(&s), icetable.NewSetSnapshotRefUpdate(mainBranch, s.SnapshotID, icetable.BranchRef, 0, 0, 0))
 }
 
 func asStop(err error, to **commit.Stop) bool {

@@ -330,7 +330,7 @@ func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) 
 			times := c.rejected.times
 			c.rejected = rejection{}
 			s := stop(v, RejectedCommit, fmt.Sprintf("the catalog refused the same change %d times on unchanged metadata", times),
-				"see what the catalog says and mend it; sinker tries again by itself every 30 s")
+				doRejected(v.Caps))
 			s.Err = err
 			return 0, c.named(s)
 		}

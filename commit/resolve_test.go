@@ -239,6 +239,37 @@ func TestResolve_CherryPick(t *testing.T) {
 	}
 }
 
+// A source that only older metadata tells of is as good as one that is listed: it says whose rows were picked.
+func TestResolve_SourceOfACherryPickInOlderMetadata(t *testing.T) {
+	for name, ours := range map[string]bool{"somebody else's": false, "ours": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			e := w.anchor(w.x, p0).Epoch
+			base := w.mem.Head()
+			source := int64(0)
+			if ours {
+				source = w.add(w.x, e, 0, 10).Snapshot
+			} else {
+				source = w.mem.Foreign("append", 0)
+			}
+			w.mem.Rollback(base)
+			picked := w.mem.Foreign("append", source)
+			w.mem.Rollback(base)
+			w.mem.Foreign("append", picked) // and picked once more
+			w.mem.Expire(true, source, picked)
+			st, _, err := w.x.State(t.Context())
+			if ours {
+				wantStop(t, err, commit.CherryPick)
+				return
+			}
+			wantNext(t, st, err, 0)
+			if st.Buried {
+				t.Errorf("a state that took older metadata must be anchored again at once: %+v", st)
+			}
+		})
+	}
+}
+
 func TestResolve_NewerFormatStops(t *testing.T) {
 	w := newWorld(t)
 	w.anchor(w.x, p0)

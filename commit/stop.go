@@ -2,6 +2,7 @@ package commit
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sinker-io/sinker/offsets"
 )
@@ -30,6 +31,23 @@ const (
 	Incompatible    Reason = "incompatible table" // the table's schema or properties cannot take these rows
 	StateUnreadable Reason = "state unreadable"   // a snapshot of ours whose offsets cannot be read
 )
+
+// doRejected is what to do about a catalog that takes no request of ours; caps is what the request held beside its snapshot.
+func doRejected(caps Capabilities) string {
+	do := "see what the catalog says and mend it; sinker tries again by itself every 30 s"
+	var without []string
+	if caps.Properties {
+		without = append(without, "table properties with `sinker.properties: \"false\"`")
+	}
+	if caps.Tags {
+		without = append(without, "tags with `sinker.tags: \"false\"`")
+	}
+	if len(without) == 0 {
+		return do
+	}
+	return do + ". A catalog that takes no such thing is used without " + strings.Join(without, ", without ") +
+		" in catalog.properties; `sinker check --probe` shows whether it is that, and what is lost by it"
+}
 
 // Stop is an error that ends work on a table, or on one partition of it, until an operator or the world
 // changes something. It is looked at again from time to time; nothing is lost by waiting.
