@@ -62,9 +62,12 @@ func TestSink_GroupOffsetsAreNeverAheadOfTheTable(t *testing.T) {
 	stop := w.watchGroup("shop.orders")
 	for round := range int64(3) {
 		n := 0
-		w.table("shop.orders").Faults(func(committest.Step) committest.Fault {
+		w.table("shop.orders").Faults(func(step committest.Step) committest.Fault {
+			if step != committest.OnAppend { // those who watch load the table, too: faults of loads would come as their clocks happen to tick
+				return committest.None
+			}
 			n++
-			return []committest.Fault{committest.None, committest.Refuse, committest.None, committest.LoseReply}[n%4]
+			return []committest.Fault{committest.None, committest.Refuse, committest.LoseReply}[n%3]
 		})
 		r := w.start(nil, w.entry("orders", "shop.orders"))
 		for i := range int64(10) {
