@@ -40,10 +40,7 @@ func (g *groupCommits) put(table uuid.UUID, marks map[offsets.Partition]offsets.
 		g.at[p], g.text[p] = source.Start{Offset: m.Next, LeaderEpoch: m.LeaderEpoch}, table.String()
 	}
 	g.mu.Unlock()
-	select {
-	case g.wake <- struct{}{}:
-	default:
-	}
+	g.poke()
 }
 
 // run writes until ctx ends; what is left then, once more.
@@ -58,7 +55,33 @@ func (g *groupCommits) run(ctx context.Context, src Source) {
 			continue
 		}
 		each, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		_ = src.CommitGroup(each, at, text) // for display only: the next commit shows it again
+		err := src.CommitGroup(each, at, text)
 		cancel()
+		if err != nil { // for display only, but a table that is idle now would show a lag for ever
+			g.putBack(at, text)
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+				g.poke()
+			}
+		}
+	}
+}
+
+// putBack keeps what could not be written, but for partitions that have moved on meanwhile.
+func (g *groupCommits) putBack(at map[offsets.Partition]source.Start, text map[offsets.Partition]string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for p, s := range at {
+		if _, newer := g.at[p]; !newer {
+			g.at[p], g.text[p] = s, text[p]
+		}
+	}
+}
+
+func (g *groupCommits) poke() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
 	}
 }

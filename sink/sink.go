@@ -57,6 +57,7 @@ type Config struct {
 	Every          time.Duration // a batch is committed when its oldest record is this old
 	TargetFileSize int64         // 0: the table's own, else 128 MiB
 	Shutdown       time.Duration // how long a stop may take
+	Recheck        time.Duration // how often what is stopped is looked at again; 0: RecheckEvery
 	Policy         Policy
 	Events         Events // optional
 }
@@ -71,7 +72,7 @@ type Policy struct {
 	AllowNewSink   bool // policy.new_sink: allow
 }
 
-// RecheckEvery is how often a stopped table or partition is looked at again.
+// RecheckEvery is how often a stopped table or partition is looked at again, unless Config.Recheck says otherwise.
 const RecheckEvery = 30 * time.Second
 
 // Sink is one run of one source into its tables. Make one with New, call Run once.
@@ -92,6 +93,9 @@ type Sink struct {
 
 // New prepares a sink; nothing happens before Run.
 func New(cfg Config) *Sink {
+	if cfg.Recheck == 0 {
+		cfg.Recheck = RecheckEvery
+	}
 	s := &Sink{cfg: cfg, lanes: map[string]*lane{}, topics: map[string]*lane{}, started: time.Now(), group: newGroupCommits()}
 	for i := range cfg.Entries {
 		if name, fixed := cfg.Entries[i].fixedTable(); fixed {

@@ -205,12 +205,20 @@ func TestSink_IncompatibleTableStopsAndGoesOnWhenMended(t *testing.T) {
 		return nil
 	}
 	stops := make(chan sink.StopInfo, 10)
-	r := w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	r := w.start(func(c *sink.Config) {
+		c.Recheck = 50 * time.Millisecond
+		c.Events.Stopped = func(i sink.StopInfo) { stops <- i }
+	}, w.entry("orders", "shop.orders"))
 	w.produce("orders", 1, 10)
 	if s := <-stops; s.Stop.Reason != commit.Incompatible {
 		t.Errorf("%+v", s.Stop)
 	}
 	w.until("it shows", func() bool { return r.Status().Tables[0].State == sink.Stopped && r.Status().Tables[0].Stop != nil })
+	mu.Lock()
+	broken = false
+	mu.Unlock()
+	w.until("it goes on by itself", func() bool { return sum(w.state("shop.orders")) == 10 && r.Status().Ready() })
+	w.exact("shop.orders", 10)
 }
 
 func TestSink_ZombieBatchOfAnOlderEpochDies(t *testing.T) {

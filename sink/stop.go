@@ -37,7 +37,7 @@ func (l *lane) complete(s *commit.Stop) {
 // lookAgain sets the time of the next look, but for what only a restart may end.
 func (l *lane) lookAgain(s *commit.Stop) {
 	if s.Reason != commit.CatalogLies {
-		l.recheck = time.Now().Add(RecheckEvery)
+		l.recheck = time.Now().Add(l.s.cfg.Recheck)
 	}
 }
 
