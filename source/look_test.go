@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sinker-io/sinker/source"
 )
@@ -42,5 +44,39 @@ func TestLook_SeesTheClusterAndJoinsNoGroup(t *testing.T) {
 	groups, err := kadm.NewClient(cl).ListGroups(ctx)
 	if err != nil || len(groups) != 0 {
 		t.Errorf("groups after a look: %v, %v; want none", groups, err)
+	}
+}
+
+// In a cluster that never had a group, the brokers first make the topic that groups are kept in; nothing is wrong meanwhile.
+func TestLook_FirstGroupOfACluster(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c := fake(t)
+	asked := 0 // by one broker after the other: the fake answers in one goroutine
+	c.ControlKey(int16(kmsg.FindCoordinator), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if asked++; asked > 3 {
+			return nil, nil, false
+		}
+		req := r.(*kmsg.FindCoordinatorRequest)
+		resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		for _, k := range req.CoordinatorKeys {
+			one := kmsg.NewFindCoordinatorResponseCoordinator()
+			one.Key, one.NodeID, one.ErrorCode = k, -1, kerr.CoordinatorNotAvailable.Code
+			resp.Coordinators = append(resp.Coordinators, one)
+		}
+		return resp, nil, true
+	})
+	l, err := source.OpenLook(ctx, source.Config{Brokers: c.ListenAddrs(), Group: "sinker-orders", Topics: []string{"orders"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if lacking := l.Lacking(ctx, nil); len(lacking) != 0 {
+		t.Errorf("rights that are said to be lacking: %v", lacking)
+	}
+	if asked <= 3 {
+		t.Errorf("the coordinator was asked for %d times only", asked)
 	}
 }

@@ -70,13 +70,15 @@ func (r *refusals) since(t time.Time) error {
 	return fmt.Errorf("topic %s: %w", strings.Join(topics, ", "), withAdvice(kerr.TopicAuthorizationFailed))
 }
 
-// withAdvice says what the operator can do where a right is missing.
+// withAdvice says what the operator can do where a right is missing, or what groups are kept in.
 func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return fmt.Errorf("%w; grant READ and DESCRIBE on the topic to sinker's user", err)
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return fmt.Errorf("%w; grant READ and DESCRIBE on the group to sinker's user", err)
+	case errors.Is(err, kerr.CoordinatorNotAvailable):
+		return fmt.Errorf("%w; the brokers have no leader for their topic __consumer_offsets, or cannot make it: see that offsets.topic.replication.factor is not above the number of brokers", err)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -31,22 +32,51 @@ func (l *Look) Lacking(ctx context.Context, topics []Topic) []error {
 			}
 		}
 	}
-	req := kmsg.NewPtrDescribeGroupsRequest()
-	req.Groups, req.IncludeAuthorizedOperations = []string{l.g.cfg.Group}, true
-	resp, err := req.RequestWith(ctx, l.g.cl)
-	denied := errors.Is(err, kerr.GroupAuthorizationFailed) // already to learn who coordinates it
-	if err != nil && !denied {
-		return append(out, fmt.Errorf("source: ask for rights on the group %s: %w", l.g.cfg.Group, err))
+	may, err := l.mayJoin(ctx)
+	if err != nil {
+		return append(out, fmt.Errorf("source: ask for rights on the group %s: %w", l.g.cfg.Group, withAdvice(err)))
 	}
-	if err == nil {
-		for _, g := range resp.Groups {
-			denied = denied || g.ErrorCode == kerr.GroupAuthorizationFailed.Code || g.ErrorCode == 0 && !mayRead(g.AuthorizedOperations)
-		}
-	}
-	if denied {
+	if !may {
 		out = append(out, fmt.Errorf("source: group %s may not be joined: %w", l.g.cfg.Group, withAdvice(kerr.GroupAuthorizationFailed)))
 	}
 	return out
+}
+
+// coordinatorWithin is how long a group may have no coordinator. In a cluster that never had a group, the first question makes
+// the brokers create the topic that they keep groups in, which takes them a moment.
+const coordinatorWithin = 10 * time.Second
+
+// mayJoin asks the group's coordinator, which is waited for.
+func (l *Look) mayJoin(ctx context.Context) (bool, error) {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups, req.IncludeAuthorizedOperations = []string{l.g.cfg.Group}, true
+	for until := time.Now().Add(coordinatorWithin); ; {
+		resp, err := req.RequestWith(ctx, l.g.cl)
+		may := true
+		if err == nil {
+			for _, g := range resp.Groups {
+				may = may && mayRead(g.AuthorizedOperations)
+				err = errors.Join(err, kerr.ErrorForCode(g.ErrorCode))
+			}
+		}
+		switch {
+		case errors.Is(err, kerr.GroupAuthorizationFailed): // perhaps already to learn who coordinates it
+			return false, nil
+		case errors.Is(err, kerr.CoordinatorNotAvailable), errors.Is(err, kerr.CoordinatorLoadInProgress), errors.Is(err, kerr.NotCoordinator):
+			if time.Now().After(until) {
+				return false, err
+			}
+		case err == nil, errors.Is(err, kerr.GroupIDNotFound):
+			return may, nil
+		default:
+			return false, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // mayRead reads the set of rights as Kafka packs it: a bit for each operation, the lowest integer where it does not tell. An

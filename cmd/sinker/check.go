@@ -194,10 +194,10 @@ func (c *checking) kafka(ctx context.Context) {
 		report.Topics = append(report.Topics, topicReport{Name: t.Name, ID: t.ID.String(), Partitions: t.Partitions, Tables: to})
 	}
 	c.missingTopics()
-	c.strangers(ctx)
 	for _, err := range look.Lacking(ctx, c.topics) {
 		c.problem("kafka", err)
 	}
+	c.strangers(ctx)
 }
 
 // missingTopics warns of names that no topic has: run waits for them, which may be meant.
