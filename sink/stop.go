@@ -132,6 +132,6 @@ func (l *lane) faultStop(f source.Fault) *commit.Stop {
 			Do: "grant READ and DESCRIBE on the topic to sinker's principal; sinker looks again every 30 s"}
 	}
 	return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the record batch at this offset cannot be read", Err: f.Err,
-		Do: fmt.Sprintf("restore the partition, or pass over the whole batch, whose last offset LAST the cause above tells, with "+
-			"`sinker offsets accept --table %s --partition %s --skip %d-LAST --reason WHY`", l.name, p, f.At)}
+		Do: fmt.Sprintf("restore the partition, or pass over the whole batch with `sinker offsets accept --table %s --partition %s --skip %d-LAST --reason WHY`; "+
+			"LAST is its last offset, which the cause above tells, or else kafka-dump-log on the broker; sinker looks again every 30 s", l.name, p, f.At)}
 }
