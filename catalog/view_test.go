@@ -60,7 +60,7 @@ func TestView_ExpiredSourceOfACherryPickComesBackFromTheMetadataLog(t *testing.T
 			w.create("shop.orders", nil, 2, nil)
 			tb := w.table("shop.orders", "", "s1")
 			a := put(t, tb, 1, 0, 10)
-			source := int64(0)
+			var source int64
 			if ours {
 				source = put(t, tb, 1, 10, 20)
 			} else {

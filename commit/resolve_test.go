@@ -246,7 +246,7 @@ func TestResolve_SourceOfACherryPickInOlderMetadata(t *testing.T) {
 			w := newWorld(t)
 			e := w.anchor(w.x, p0).Epoch
 			base := w.mem.Head()
-			source := int64(0)
+			var source int64
 			if ours {
 				source = w.add(w.x, e, 0, 10).Snapshot
 			} else {
