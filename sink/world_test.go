@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,9 +121,10 @@ type running struct {
 func (w *world) start(edit func(*sink.Config), entries ...sink.Entry) *running {
 	w.t.Helper()
 	r := &running{ended: make(chan error, 1)}
+	var made atomic.Pointer[sink.Sink]
 	r.budget = budget.New(64<<20, func() {
-		if r.Sink != nil {
-			r.Short()
+		if s := made.Load(); s != nil {
+			s.Short()
 		}
 	})
 	var patterns []*regexp.Regexp
@@ -139,6 +141,7 @@ func (w *world) start(edit func(*sink.Config), entries ...sink.Entry) *running {
 		edit(&cfg)
 	}
 	r.Sink = sink.New(cfg)
+	made.Store(r.Sink)
 	ctx, stop := context.WithCancel(w.t.Context())
 	r.stop = stop
 	go func() { r.ended <- r.Run(ctx) }()
