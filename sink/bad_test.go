@@ -26,6 +26,20 @@ func TestSink_BadRecordStopsItsPartitionOnly(t *testing.T) {
 	w.until("not ready", func() bool { return !r.Status().Ready() })
 }
 
+// What a stopped partition holds back grows old, however fresh the others are.
+func TestSink_LagOfAStoppedPartitionGrows(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	r := w.start(nil, w.entry("orders", "shop.orders"))
+	w.send("orders", 0, []byte(`{"id":"no"}`))
+	n := int64(0)
+	w.until("it is old, while the other partition is in the table", func() bool {
+		w.send("orders", 1, []byte(`{"id":1}`))
+		n++
+		w.until("the other goes on", func() bool { return sum(w.state("shop.orders")) == n })
+		return r.Status().Tables[0].LagSeconds > 2
+	})
+}
+
 func TestSink_SkippedAndTombstonesAreCounted(t *testing.T) {
 	w := newWorld(t, 1, "orders")
 	var mu sync.Mutex

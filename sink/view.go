@@ -18,8 +18,15 @@ type laneView struct {
 	failing  bool
 	begun    bool
 	received rate
-	behind   time.Time // since when the table has lacked records that may be read; zero while it has them all
-	shown    time.Time // when publish last copied
+	behind   map[offsets.Partition]behind // partitions of which the table lacks records that may be read
+	sealed   time.Time                    // when the batch of the last commit was full
+	shown    time.Time                    // when publish last copied
+}
+
+// behind is where a partition that lags stands, and since when what comes next has been missing.
+type behind struct {
+	at    int64
+	since time.Time
 }
 
 func (v *laneView) init(name string, e *Entry) {
@@ -103,22 +110,32 @@ func (v *laneView) committed(i CommitInfo) {
 	t.Freshness = i.Age.Seconds()
 	t.Commits = append([]CommitInfo{i}, t.Commits[:min(len(t.Commits), keptCommits-1)]...)
 	v.failing, t.LastError = false, ""
-	if !v.behind.IsZero() { // what is still missing arrived after this batch was closed
-		v.behind = i.At.Add(-i.Took)
-	}
+	v.sealed = i.At.Add(-i.Took)
 }
 
-// lag works out how long the table has been behind; the caller holds the lock.
+// lag works out how long each partition has been behind, since one may stand still while others move; the caller holds the lock.
 func (v *laneView) lag(now time.Time, t *TableStatus) {
 	if t.LagRecords == 0 {
-		v.behind = time.Time{}
-		t.LagSeconds = 0
+		v.behind, t.LagSeconds = nil, 0
 		return
 	}
-	if v.behind.IsZero() {
-		v.behind = now
+	was := v.behind
+	v.behind = map[offsets.Partition]behind{}
+	for _, p := range t.Partitions {
+		if p.Lag() == 0 {
+			continue
+		}
+		b, known := was[p.Partition]
+		switch {
+		case !known:
+			b.since = now
+		case b.at != p.Committed && v.sealed.After(b.since): // what is still missing arrived after the batch was full
+			b.since = v.sealed
+		}
+		b.at = p.Committed
+		v.behind[p.Partition] = b
+		t.LagSeconds = max(t.LagSeconds, now.Sub(b.since).Seconds())
 	}
-	t.LagSeconds = max(t.LagSeconds, now.Sub(v.behind).Seconds())
 }
 
 // publish copies what only run may look at; while it is busy, ten times a second at most.
