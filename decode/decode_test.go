@@ -210,7 +210,7 @@ func TestRecordError_NamesColumnAndPlace(t *testing.T) {
 		"\x00\x00\x00\x01\x02{}":           "the payload is framed for Confluent's schema registry (magic byte 0, schema id 258); format json reads plain JSON",
 		`{"r":"` + "\xff" + `"}`:           "column r: byte 6: a string is not UTF-8: \"\uFFFD\"",
 		`{"r":[1,2,3]}`:                    `column r: an array where an integer must be: "[1,2,3]"`,
-		`{"r":1,"u":{"secret":"x","secret`: "byte 32: the end where the quote that closes a string must be",
+		`{"r":1,"u":{"secret":"x","secret`: "not JSON at byte 32: the end where the quote that closes a string must be",
 	} {
 		err := d.Append(rows, &kgo.Record{Value: []byte(payload)})
 		if err == nil || err.Error() != want {

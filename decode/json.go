@@ -191,7 +191,7 @@ func (d *jsonDecoder) fail(n *node, code, format string, args ...any) int {
 
 // broken notes that the payload is not JSON at p.
 func (d *jsonDecoder) broken(p int, want string) int {
-	return d.fail(nil, CodeNotJSON, "byte %d: %s where %s must be", p, describe(d.data, p), want)
+	return d.fail(nil, CodeNotJSON, "not JSON at byte %d: %s where %s must be", p, describe(d.data, p), want)
 }
 
 // enter goes one level deeper.
