@@ -21,6 +21,7 @@ type flush struct {
 	received time.Time // its first record
 	oldest   time.Time // Kafka's timestamp of its oldest record
 	before   *flush    // whose commit must end first
+	to       *commit.Committer
 	done     chan struct{}
 
 	// Set before it returns to the lane.
@@ -55,7 +56,7 @@ func (l *lane) flush(ctx context.Context, trigger string) {
 		l.open = nil
 		return
 	}
-	f := &flush{batch: l.open, trigger: trigger, due: time.Now(), received: l.open.Started(), oldest: l.open.OldestRecord(), done: make(chan struct{})}
+	f := &flush{batch: l.open, trigger: trigger, due: time.Now(), received: l.open.Started(), oldest: l.open.OldestRecord(), to: l.committer, done: make(chan struct{})}
 	if n := len(l.flushes); n > 0 {
 		f.before = l.flushes[n-1]
 	}
@@ -82,7 +83,7 @@ func (f *flush) run(ctx context.Context, l *lane) {
 	if f.before != nil {
 		<-f.before.done
 	}
-	f.receipt, f.err = l.committer.Commit(ctx, f.m)
+	f.receipt, f.err = f.to.Commit(ctx, f.m)
 }
 
 // flushed draws the consequences of a flush that has ended.
