@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,10 +53,10 @@ func TestLook_FirstGroupOfACluster(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	c := fake(t)
-	asked := 0 // by one broker after the other: the fake answers in one goroutine
+	var asked atomic.Int32
 	c.ControlKey(int16(kmsg.FindCoordinator), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
-		if asked++; asked > 3 {
+		if asked.Add(1) > 3 {
 			return nil, nil, false
 		}
 		req := r.(*kmsg.FindCoordinatorRequest)
@@ -76,7 +77,7 @@ func TestLook_FirstGroupOfACluster(t *testing.T) {
 	if lacking := l.Lacking(ctx, nil); len(lacking) != 0 {
 		t.Errorf("rights that are said to be lacking: %v", lacking)
 	}
-	if asked <= 3 {
-		t.Errorf("the coordinator was asked for %d times only", asked)
+	if n := asked.Load(); n <= 3 {
+		t.Errorf("the coordinator was asked for %d times only", n)
 	}
 }
