@@ -32,13 +32,14 @@ type Config struct {
 
 // Kafka is where records come from.
 type Kafka struct {
-	Brokers    []string `yaml:"brokers"`
-	Group      string   `yaml:"group"`
-	Start      Start    `yaml:"start"`
-	Refresh    Duration `yaml:"refresh"`
-	InstanceID string   `yaml:"instance_id"`
-	TLS        *TLS     `yaml:"tls"`  // nil: plaintext
-	SASL       *SASL    `yaml:"sasl"` // nil: no authentication
+	Brokers        []string `yaml:"brokers"`
+	Group          string   `yaml:"group"`
+	Start          Start    `yaml:"start"`
+	Refresh        Duration `yaml:"refresh"`
+	SessionTimeout Duration `yaml:"session_timeout"`
+	InstanceID     string   `yaml:"instance_id"`
+	TLS            *TLS     `yaml:"tls"`  // nil: plaintext
+	SASL           *SASL    `yaml:"sasl"` // nil: no authentication
 }
 
 // TLS is how the brokers are trusted, and how we prove who we are. The zero value trusts the system's roots.

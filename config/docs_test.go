@@ -126,7 +126,7 @@ func TestJSON_HoldsEveryKeyInTheOrderOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`{"sink":"orders","kafka":{"brokers":["127.0.0.1:9092"],"group":"sinker-orders","start":"earliest","refresh":"30s"`,
+	for _, want := range []string{`{"sink":"orders","kafka":{"brokers":["127.0.0.1:9092"],"group":"sinker-orders","start":"earliest","refresh":"30s","session_timeout":"45s"`,
 		`"s3":null`, `"topics":["orders"]`, `"max_bad_share":"off"`, `"every":"10s","target_file_size":"128MiB","history":{"age":"24h","snapshots":1000,"bytes":"4MiB"}`,
 		`"memory":"256MiB","shutdown_timeout":"25s","admin":"127.0.0.1:9400"}`} {
 		if !strings.Contains(string(out), want) {

@@ -22,7 +22,8 @@ var keys = []Key{
 	{Path: "kafka.group", Default: `"sinker-"` + " + `sink`", Doc: "Consumer group. It shares the partitions among instances and shows lag; positions are never read from it."},
 	{Path: "kafka.start", Example: "earliest", Doc: "Where a table that holds no offsets yet begins: `earliest`, `latest` (last stable offset) or `time:RFC3339`. New partitions of a known topic always begin at their first record."},
 	{Path: "kafka.refresh", Least: "1s", Most: "1h", Doc: "How often new partitions, and new topics that match a pattern, are looked for."},
-	{Path: "kafka.instance_id", Doc: "Static membership: an instance that comes back under this id within the session time-out keeps its partitions. Every instance needs its own."},
+	{Path: "kafka.session_timeout", Least: "6s", Most: "30m", Doc: "An instance that the group has not heard of for this long, because it was killed, frozen or cut off, loses its partitions to the others. The bounds are those that brokers have by default. A heartbeat goes out every fifth of it, every 3 s at least; a rebalance may take as long, within 1 to 5 minutes, and half of that is the time to commit what leaves."},
+	{Path: "kafka.instance_id", Doc: "Static membership: an instance that comes back under this id within `session_timeout` keeps its partitions. Every instance needs its own."},
 	{Path: "kafka.tls", Default: "plaintext", Doc: "TLS to the brokers. `{}` trusts the system's roots."},
 	{Path: "kafka.tls.ca_file", Doc: "PEM file with the authorities to trust instead of the system's."},
 	{Path: "kafka.tls.cert_file", Doc: "PEM file with our certificate, for mutual TLS; together with `key_file`."},
@@ -99,7 +100,7 @@ var keys = []Key{
 var foreignWords = map[string]string{
 	"bootstrap_servers": "kafka.brokers", "bootstrap": "kafka.brokers", "seeds": "kafka.brokers", "seed_brokers": "kafka.brokers", "servers": "kafka.brokers",
 	"group_id": "kafka.group", "consumer_group": "kafka.group", "auto_offset_reset": "kafka.start", "offset_reset": "kafka.start",
-	"group_instance_id": "kafka.instance_id", "user": "kafka.sasl.username", "ssl": "kafka.tls", "ca": "kafka.tls.ca_file", "cert": "kafka.tls.cert_file", "key": "kafka.tls.key_file",
+	"group_instance_id": "kafka.instance_id", "session_timeout_ms": "kafka.session_timeout", "user": "kafka.sasl.username", "ssl": "kafka.tls", "ca": "kafka.tls.ca_file", "cert": "kafka.tls.cert_file", "key": "kafka.tls.key_file",
 	"access_key_id": "s3.access_key", "secret_access_key": "s3.secret_key", "force_path_style": "s3.path_style", "path_style_access": "s3.path_style",
 	"url": "catalog.uri", "destination": "tables[].table", "on_error": "tables[].on_bad_record", "dlq": "tables[].dead_letters",
 	"interval": "commit.every", "commit_interval": "commit.every", "flush_interval": "commit.every", "file_size": "commit.target_file_size",
@@ -117,7 +118,7 @@ var keyByPath = func() map[string]*Key {
 // Defaults is a configuration in which only those things are missing that have no default.
 func Defaults() Config {
 	return Config{
-		Kafka: Kafka{Start: Start{At: "earliest"}, Refresh: 30e9},
+		Kafka: Kafka{Start: Start{At: "earliest"}, Refresh: 30e9, SessionTimeout: 45e9},
 		Commit: Commit{
 			Every:          10e9,
 			TargetFileSize: 128 << 20,

@@ -25,8 +25,8 @@ type Config struct {
 	InstanceID string           // static membership: the member keeps its partitions while it restarts; "" is none
 
 	Refresh          time.Duration // how often topics and partitions are looked up; default 30 s, at least 100 ms
-	SessionTimeout   time.Duration // default 45 s
-	RebalanceTimeout time.Duration // default 60 s; half of it is the deadline of a revocation
+	SessionTimeout   time.Duration // a member that is silent for longer is out of the group; default 45 s
+	RebalanceTimeout time.Duration // default as the session, but within 1 to 5 minutes; half of it is the deadline of a revocation
 
 	TLS  *TLS  // nil is plaintext, an empty one trusts the system's roots
 	SASL *SASL // nil is none
@@ -82,7 +82,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.ClientID, "sinker")
 	orDefault(&c.Refresh, 30*time.Second)
 	orDefault(&c.SessionTimeout, 45*time.Second)
-	orDefault(&c.RebalanceTimeout, 60*time.Second)
+	orDefault(&c.RebalanceTimeout, min(max(c.SessionTimeout, time.Minute), 5*time.Minute))
 	if c.Refresh < 100*time.Millisecond || c.Refresh > time.Hour {
 		fault("refresh: %s is not between 100ms and 1h", c.Refresh)
 	}

@@ -77,6 +77,8 @@ func withAdvice(err error) error {
 		return fmt.Errorf("%w; grant READ and DESCRIBE on the topic to sinker's user", err)
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return fmt.Errorf("%w; grant READ and DESCRIBE on the group to sinker's user", err)
+	case errors.Is(err, kerr.InvalidSessionTimeout):
+		return fmt.Errorf("%w; set kafka.session_timeout within the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms", err)
 	case errors.Is(err, kerr.CoordinatorNotAvailable):
 		return fmt.Errorf("%w; the brokers have no leader for their topic __consumer_offsets, or cannot make it: see that offsets.topic.replication.factor is not above the number of brokers", err)
 	}

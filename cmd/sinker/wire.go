@@ -28,7 +28,8 @@ import (
 // sourceConfig is how the log is read. The budget is the caller's to add.
 func sourceConfig(c *config.Config, log *slog.Logger) source.Config {
 	out := source.Config{
-		Brokers: c.Kafka.Brokers, Group: c.Kafka.Group, InstanceID: c.Kafka.InstanceID, Refresh: c.Kafka.Refresh.Std(), Logger: log,
+		Brokers: c.Kafka.Brokers, Group: c.Kafka.Group, InstanceID: c.Kafka.InstanceID, Refresh: c.Kafka.Refresh.Std(),
+		SessionTimeout: c.Kafka.SessionTimeout.Std(), Logger: log,
 	}
 	for _, t := range c.Tables {
 		names, patterns := topicsOf(t)
