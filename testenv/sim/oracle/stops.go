@@ -1,0 +1,43 @@
+package oracle
+
+// Earns says which STOPs each event may lead to. An event that is missing here earns none.
+var Earns = map[string][]string{
+	"cherry-pick":        {"cherry-pick"},
+	"rollback":           {"rolled back"},
+	"rollback-to-before": {"replaced table", "rolled back"}, // to before sinker's first snapshot
+	"set-current":        {"rolled back", "replaced table"},
+	"replace":            {"replaced table"},
+	"recreate":           {"recreated"},
+	"expire-all":         {"lineage lost"}, // with the older metadata files, while the mirror could not bridge it
+	"mirror-damaged":     {"rolled back", "lineage lost"},
+	"mirror-removed":     {"rolled back", "lineage lost"},
+	"rejections":         {"rejected"},
+	"poison":             {"bad record", "too many bad records"},
+	"retention":          {"gap"},
+	"truncation":         {"truncation"},
+	"topic-recreated":    {"topic recreated"},
+	"corrupt":            {"corrupt log"},
+	"denied":             {"corrupt log"},
+	"new-sink":           {"new sink"},
+	"other-cluster":      {"cluster"},
+	"lie":                {"catalog lies"},
+	"schema":             {"incompatible table"},
+}
+
+// stops is I6.
+func (j *judge) stops() {
+	for _, s := range j.w.Stops {
+		earned := false
+		for _, e := range j.w.Events {
+			if e.Table != "" && e.Table != s.Table {
+				continue
+			}
+			for _, reason := range Earns[e.Name] {
+				earned = earned || reason == s.Reason
+			}
+		}
+		if !earned {
+			j.found1("I6", "table %s: sink %s stopped (%s), and nothing that was done earns it", s.Table, s.Sink, s.Reason)
+		}
+	}
+}
