@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -43,13 +44,15 @@ func (c *Committer) Amend(ctx context.Context, edit func(View, State) (*Edit, er
 		} else if err != nil {
 			return st, v, err
 		}
-		if _, err := c.send(ctx, v, c.amended(v, st, e)); err != nil {
+		if _, err := c.send(ctx, v, e.Change(v, st, c.Hash, freshEpoch())); err != nil {
 			return st, v, err
 		}
 	}
 }
 
-func (c *Committer) amended(v View, st State, e *Edit) Change {
+// Change is what the edit makes of a table in state st, as v shows it. fresh is an epoch that no state ever had; it is used
+// where the state is to begin a new one. It reads no clock and does no I/O.
+func (e *Edit) Change(v View, st State, hash string, fresh uint64) Change {
 	next := st.Ledger.Clone()
 	if e.Cluster != "" {
 		next.Cluster = e.Cluster
@@ -59,9 +62,9 @@ func (c *Committer) amended(v View, st State, e *Edit) Change {
 	}
 	epoch := st.Epoch
 	if st.Empty || e.NewEpoch || epoch == 0 {
-		epoch = freshEpoch()
+		epoch = fresh
 	}
-	return Change{Sink: c.Sink, Epoch: epoch, Hash: c.Hash, Ledger: next, Others: CarryOthers(v, c.Sink), Gaps: e.Gaps, Audit: e.Audit}
+	return Change{Sink: st.Sink, Epoch: epoch, Hash: hash, Ledger: next, Others: CarryOthers(v, st.Sink), Gaps: e.Gaps, Audit: e.Audit}
 }
 
 // uncovered tests the claims of an edit against those of every other sink id on the table.
@@ -100,16 +103,18 @@ func (c *Committer) State(ctx context.Context) (State, View, error) {
 	c.tries = 0
 	for {
 		v, st, err := c.settled(ctx)
-		if err != nil || !c.endangered(v, st) {
+		if err != nil || !Endangered(v, st, c.now()) {
 			return st, v, err
 		}
-		if _, err := c.send(ctx, v, c.reanchor(v, st)); err != nil {
+		if _, err := c.send(ctx, v, Reanchor(v, st, c.Hash, freshEpoch())); err != nil {
 			return st, v, err
 		}
 	}
 }
 
-func (c *Committer) endangered(v View, st State) bool {
+// Endangered tells whether a state must be anchored again although it is clean: because it lies buried for so long that expiry may
+// reach it, or was found only by the mirror or by older metadata.
+func Endangered(v View, st State, now time.Time) bool {
 	if st.Empty || !st.Buried {
 		return false
 	}
@@ -120,7 +125,7 @@ func (c *Committer) endangered(v View, st State) bool {
 	if v.Retention > 0 {
 		limit = min(limit, v.Retention/10)
 	}
-	return !st.Held.IsZero() && c.now().Sub(st.Held) > limit
+	return !st.Held.IsZero() && now.Sub(st.Held) > limit
 }
 
 // Look reads the table and resolves its state, and changes nothing. For showing and checking.
@@ -181,7 +186,8 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 		if err := c.uncovered(v, st, e); err != nil {
 			return 0, err
 		}
-		ch := c.amended(v, st, e)
+		st.Sink = c.Sink // where nothing could be told, not even that
+		ch := e.Change(v, st, c.Hash, epoch)
 		ch.Epoch = epoch
 		expect, sent = v.Head, true
 		if _, err := c.send(ctx, v, ch); err != nil {

@@ -107,7 +107,7 @@ func (c *Committer) Commit(ctx context.Context, batches ...*manifest.Manifest) (
 			f = Fold(st, Lineage(v), usable)
 		}
 		r.Attempts++
-		id, err := c.send(ctx, v, Change{Sink: c.Sink, Epoch: st.Epoch, Hash: c.Hash, Batches: f.Taken, Ledger: f.Next, Others: CarryOthers(v, c.Sink)})
+		id, err := c.send(ctx, v, Land(v, st, c.Hash, f))
 		if err != nil {
 			return r, err
 		}
@@ -115,6 +115,11 @@ func (c *Committer) Commit(ctx context.Context, batches ...*manifest.Manifest) (
 			r.Snapshot = id
 		}
 	}
+}
+
+// Land is the change that appends what f has taken.
+func Land(v View, st State, hash string, f Folded) Change {
+	return Change{Sink: st.Sink, Epoch: st.Epoch, Hash: hash, Batches: f.Taken, Ledger: f.Next, Others: CarryOthers(v, st.Sink)}
 }
 
 func staleBecause(st State, b *manifest.Manifest) string {
@@ -196,14 +201,16 @@ func (c *Committer) settled(ctx context.Context) (View, State, error) {
 				"to read the removed rows again: `sinker offsets accept --table TABLE --position start --reason WHY`, or policy.rollback: replay; "+
 					"to leave them out: `sinker offsets accept --table TABLE --position mirror --reason WHY`"))
 		}
-		if _, err := c.send(ctx, v, c.reanchor(v, st)); err != nil {
+		if _, err := c.send(ctx, v, Reanchor(v, st, c.Hash, freshEpoch())); err != nil {
 			return v, st, err
 		}
 	}
 }
 
-func (c *Committer) reanchor(v View, st State) Change {
-	return Change{Sink: c.Sink, Epoch: freshEpoch(), Hash: c.Hash, Ledger: st.Ledger, Others: CarryOthers(v, c.Sink)}
+// Reanchor is the change that says st once more, in an empty snapshot with an epoch that no state ever had: what was built on the
+// old one will not fit any more.
+func Reanchor(v View, st State, hash string, fresh uint64) Change {
+	return Change{Sink: st.Sink, Epoch: fresh, Hash: hash, Ledger: st.Ledger, Others: CarryOthers(v, st.Sink)}
 }
 
 func freshEpoch() uint64 { return rand.Uint64()>>1 + 1 }
