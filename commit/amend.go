@@ -24,8 +24,10 @@ type Edit struct {
 // dirty state first. edit is called with the state of every load, so it must only look at the state
 // and at what its caller found out before; it may return an error to give up.
 func (c *Committer) Amend(ctx context.Context, edit func(View, State) (*Edit, error)) (State, View, error) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	if err := c.turn.take(ctx); err != nil {
+		return State{}, View{}, fmt.Errorf("amend %s: %w", c.Name, err)
+	}
+	defer c.turn.give()
 	c.tries = 0
 	for {
 		v, st, err := c.settled(ctx)
@@ -98,8 +100,10 @@ func (c *Committer) uncovered(v View, st State, e *Edit) error {
 // State reads the table and anchors it again where its state is in danger: dirty after a rollback, buried under
 // foreign snapshots for longer than AnchorAge or a tenth of what expiry keeps, or found only by the mirror or by older metadata.
 func (c *Committer) State(ctx context.Context) (State, View, error) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	if err := c.turn.take(ctx); err != nil {
+		return State{}, View{}, fmt.Errorf("read state of %s: %w", c.Name, err)
+	}
+	defer c.turn.give()
 	c.tries = 0
 	for {
 		v, st, err := c.settled(ctx)
@@ -130,8 +134,10 @@ func Endangered(v View, st State, now time.Time) bool {
 
 // Look reads the table and resolves its state, and changes nothing. For showing and checking.
 func (c *Committer) Look(ctx context.Context) (State, View, error) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	if err := c.turn.take(ctx); err != nil {
+		return State{}, View{}, fmt.Errorf("look at %s: %w", c.Name, err)
+	}
+	defer c.turn.give()
 	c.tries = 0
 	v, st, err := c.read(ctx)
 	return st, v, err
@@ -140,8 +146,8 @@ func (c *Committer) Look(ctx context.Context) (State, View, error) {
 // Forget lets the Committer accept a table of another uuid: for a caller that starts again from what the
 // table says.
 func (c *Committer) Forget() {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	_ = c.turn.take(context.Background()) // which never ends
+	defer c.turn.give()
 	c.uuid, c.pending = uuid.Nil, nil
 }
 
@@ -152,8 +158,10 @@ var ErrMoved = errors.New("the table has moved since you looked: look again with
 // says, its error included, and returns the change; its Set must be complete where the state could not be resolved. expect, if
 // not 0, is the head that the operator looked at; ErrMoved if the branch has left it.
 func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, State, error) (*Edit, error)) (int64, error) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	if err := c.turn.take(ctx); err != nil {
+		return 0, fmt.Errorf("amend %s: %w", c.Name, err)
+	}
+	defer c.turn.give()
 	c.tries = 0
 	epoch := freshEpoch()
 	for sent := false; ; {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,7 +39,7 @@ type Committer struct {
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error
 
-	turn     sync.Mutex
+	turn     turn
 	uuid     uuid.UUID // of the table, once seen
 	pending  *pending  // an acknowledged request that no load has shown yet
 	rejected rejection
@@ -75,8 +74,10 @@ type Receipt struct {
 // Commit brings the batches, in their order, into the table and returns when each is seen there or is known never to fit. The
 // error is a *Stop, or ctx's: then what became of them is not known, and only the table tells.
 func (c *Committer) Commit(ctx context.Context, batches ...*manifest.Manifest) (Receipt, error) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	if err := c.turn.take(ctx); err != nil {
+		return Receipt{}, fmt.Errorf("commit to %s: %w", c.Name, err)
+	}
+	defer c.turn.give()
 	c.tries = 0
 	for _, b := range batches {
 		if err := b.Audit(); err != nil {
