@@ -27,6 +27,7 @@ const (
 	TopicRecreated  Reason = "topic recreated"
 	OtherCluster    Reason = "cluster"            // the state belongs to another Kafka cluster
 	CorruptLog      Reason = "corrupt log"        // a record batch that no client can read
+	NotAllowed      Reason = "denied"             // the cluster does not let us read the topic
 	Route           Reason = "route"              // two entries of tables claim one topic
 	Incompatible    Reason = "incompatible table" // the table's schema or properties cannot take these rows
 	StateUnreadable Reason = "state unreadable"   // a snapshot of ours whose offsets cannot be read

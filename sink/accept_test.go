@@ -2,6 +2,7 @@ package sink_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,26 @@ func (w *world) damage(topic string, p int32, r offsets.Range) {
 			}
 			return false
 		}})
+}
+
+// A right that was taken away is not a damaged log: it has a name of its own, and once it is back, all goes on where it stood.
+func TestSink_TopicThatMayNotBeReadIsDenied(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	stops := make(chan sink.StopInfo, 100)
+	r := w.start(func(c *sink.Config) {
+		c.Recheck = 20 * time.Millisecond
+		c.Events.Stopped = func(i sink.StopInfo) { stops <- i }
+	}, w.entry("orders", "shop.orders"))
+	w.produce("orders", 2, 10)
+	w.until("10 in", func() bool { return sum(w.state("shop.orders")) == 10 })
+	taken := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "orders", Err: kerr.TopicAuthorizationFailed, Count: -1})
+	if s := (<-stops).Stop; s.Reason != commit.NotAllowed || s.Partition == nil || s.Offset != 5 || !strings.Contains(s.Do, "grant READ") || !errors.Is(s.Err, kerr.TopicAuthorizationFailed) {
+		t.Errorf("%v", s)
+	}
+	w.produce("orders", 2, 10)
+	taken.Remove()
+	w.until("the rest is in", func() bool { return sum(w.state("shop.orders")) == 20 && r.Status().Ready() })
+	w.exact("shop.orders", 20)
 }
 
 // skip is what `sinker offsets accept --skip` commits, from another process while the sink runs.

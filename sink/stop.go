@@ -128,8 +128,8 @@ func (l *lane) onSkip(p offsets.Partition, rec *kgo.Record, why error) {
 func (l *lane) faultStop(f source.Fault) *commit.Stop {
 	p := f.Partition
 	if f.Kind == source.FaultDenied {
-		return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the broker does not let us read the topic", Err: f.Err,
-			Do: "grant READ and DESCRIBE on the topic to sinker's principal; sinker looks again every 30 s"}
+		return &commit.Stop{Reason: commit.NotAllowed, Table: l.name, Partition: &p, Offset: f.At, Found: "the cluster lets sinker see this topic, and not read it", Err: f.Err,
+			Do: "grant READ and DESCRIBE on the topic to sinker's user; sinker looks again every 30 s"}
 	}
 	return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the record batch at this offset cannot be read", Err: f.Err,
 		Do: fmt.Sprintf("restore the partition, or pass over the whole batch with `sinker offsets accept --table %s --partition %s --skip %d-LAST --reason WHY`; "+

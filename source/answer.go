@@ -142,7 +142,7 @@ func (g *Group) understand(p partAnswer) {
 			}
 		}
 	case errors.Is(p.err, kerr.TopicAuthorizationFailed):
-		g.fault(c, FaultDenied, p.from, fmt.Errorf("%w; grant READ and DESCRIBE on the topic", p.err))
+		g.fault(c, FaultDenied, p.from, p.err)
 		return
 	case errors.Is(p.err, errTooLarge), errors.Is(p.err, kerr.UnsupportedCompressionType):
 		g.fault(c, FaultCorrupt, p.from, p.err)

@@ -74,7 +74,7 @@ func (g *Group) checkHistory(b *broker) {
 		refused := kerr.ErrorForCode(p.ErrorCode)
 		switch {
 		case errors.Is(refused, kerr.TopicAuthorizationFailed):
-			g.fault(a.c, FaultDenied, a.at, fmt.Errorf("%w; grant READ and DESCRIBE on the topic", refused))
+			g.fault(a.c, FaultDenied, a.at, refused)
 		case !answered || refused != nil:
 			a.c.backOff(now)
 			g.wakeKeeper()
