@@ -17,7 +17,7 @@ var Earns = map[string][]string{
 	"truncation":         {"truncation"},
 	"topic-recreated":    {"topic recreated"},
 	"corrupt":            {"corrupt log"},
-	"denied":             {"corrupt log"},
+	"denied":             {"denied"},
 	"new-sink":           {"new sink"},
 	"other-cluster":      {"cluster"},
 	"lie":                {"catalog lies"},
