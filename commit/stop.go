@@ -31,6 +31,9 @@ const (
 	Route           Reason = "route"              // two entries of tables claim one topic
 	Incompatible    Reason = "incompatible table" // the table's schema or properties cannot take these rows
 	StateUnreadable Reason = "state unreadable"   // a snapshot of ours whose offsets cannot be read
+	FateChanged     Reason = "fate changed"       // a record that was no dead letter can no longer become a row
+
+	DeadLettersRolledBack Reason = "dead letters rolled back" // the table of dead letters was moved back
 )
 
 // doRejected is what to do about a catalog that takes no request of ours; caps is what the request held beside its snapshot.
