@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 
@@ -127,41 +126,4 @@ func TestSnapshot_StateOfANewerSinkerIsNotGuessedAt(t *testing.T) {
 	if d := decodeSnapshot(s); d.Sink != "s1" || d.Version != 2 || d.Ledger != nil || d.Broken == "" {
 		t.Errorf("%+v", d)
 	}
-}
-
-// FuzzState throws texts at every parser of state: none may panic, and what is read must be written back the same.
-func FuzzState(f *testing.F) {
-	for _, s := range badLedgers {
-		f.Add(s)
-	}
-	f.Add(`{"cluster":"c","t":{"orders#BwcHAAAAAAAAAAAAAAAAAA":{"o":[1,-1,9007199254740993],"e":[0,-1,2147483647],"u":[-1,-1,9223372036854775807]}}}`)
-	f.Add(`{"y2":{"carrier":1,"epoch":18446744073709551615,"offsets":"{\"cluster\":\"\",\"t\":{}}"}}`)
-	f.Add(`{"orders#":{"0":"1-2"}}`)
-	f.Add(pack([]byte(`{"cluster":"` + strings.Repeat("x", packAbove) + `","t":{}}`)))
-	f.Fuzz(func(t *testing.T, s string) {
-		if l, err := decodeLedger(s); err == nil {
-			again, err := encodeLedger(l)
-			if err != nil {
-				t.Fatalf("%q was read and cannot be written: %v", s, err)
-			}
-			if back, err := decodeLedger(again); err != nil || !back.Equal(l) {
-				t.Fatalf("%q became %q", s, again)
-			}
-		}
-		if o, err := decodeOthers(s); err == nil && len(o) > 0 {
-			again, err := encodeOthers(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if back, err := decodeOthers(again); err != nil || !reflect.DeepEqual(back, o) {
-				t.Fatalf("%q became %q", s, again)
-			}
-		}
-		_, _ = DecodeRanges(s)
-		if m := decodeMirror(s, uuid.Nil); !m.Sound && !reflect.DeepEqual(m, decodeMirror("", uuid.Nil)) {
-			t.Fatal("a mirror that is not sound says something")
-		}
-		decodeSnapshot(table.Snapshot{SnapshotID: 1, Summary: &table.Summary{Properties: map[string]string{
-			keySink: "s1", keyVersion: s, keyEpoch: s, keyBatches: s, keyOffsets + "s1": s, keyOthers: s, keySource: s}}})
-	})
 }

@@ -175,7 +175,7 @@ func answerError(r *http.Response, text []byte) error {
 			said = body.Error.Type + ": " + said
 		}
 	} else if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")) {
-		said = string(text)
+		said = strings.ToValidUTF8(string(text), "?")
 	}
 	said = strings.Join(strings.FieldsFunc(said, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	if len(said) > 600 {

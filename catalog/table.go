@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
 	"golang.org/x/sync/errgroup"
 
@@ -76,11 +77,9 @@ func (t *Table) view(l *loaded) commit.View {
 	if head := l.head(t.branch); head != nil {
 		v.Head = *head
 	}
-	if ms := m.Properties().GetInt64(icetable.MaxSnapshotAgeMsKey, 0); ms > 0 {
-		v.Retention = time.Duration(ms) * time.Millisecond
-	}
-	v.RetryMin = time.Duration(max(m.Properties().GetInt64(icetable.CommitMinRetryWaitMsKey, 0), 0)) * time.Millisecond
-	v.RetryMax = time.Duration(max(m.Properties().GetInt64(icetable.CommitMaxRetryWaitMsKey, 0), 0)) * time.Millisecond
+	v.Retention = milliseconds(m.Properties(), icetable.MaxSnapshotAgeMsKey)
+	v.RetryMin = milliseconds(m.Properties(), icetable.CommitMinRetryWaitMsKey)
+	v.RetryMax = milliseconds(m.Properties(), icetable.CommitMaxRetryWaitMsKey)
 	t.mu.Lock()
 	t.store = l.store
 	for id, s := range l.snaps {
@@ -110,6 +109,13 @@ func (t *Table) view(l *loaded) commit.View {
 	}
 	t.learn(l, &v)
 	return v
+}
+
+// milliseconds is a table property as a duration; 0 if it is not set, is no number or is negative. "For ever" is often spelled as the
+// largest number there is, which would overflow: it is a century.
+func milliseconds(p iceberg.Properties, key string) time.Duration {
+	const century = int64(100*365*24*time.Hour) / int64(time.Millisecond)
+	return time.Duration(min(max(p.GetInt64(key, 0), 0), century)) * time.Millisecond
 }
 
 // handle is the load that v came from.
