@@ -25,7 +25,7 @@ var ErrTombstone = errors.New("tombstone: the record's value is null")
 type RecordError struct {
 	Code   string // stable, for counters: not_json, wrong_type, out_of_range, missing_required, ... (docs/types.md)
 	Column string // dotted path of the column, empty if the fault is of the record as a whole
-	Reason string // for people; quotes at most a few bytes of the value
+	Reason string // for people: the kind of fault, where it is and how long, and never a byte of what the producer wrote
 }
 
 func (e *RecordError) Error() string {

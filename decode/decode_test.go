@@ -203,13 +203,13 @@ func TestRecordError_NamesColumnAndPlace(t *testing.T) {
 	sc := build(t, []schema.Column{{Name: "a", Type: "list<struct<m:map<string,int>>>"}, {Name: "r", Type: "int", Required: true}})
 	d, rows := newDecoder(t, "json", sc, Options{}), NewRows(sc)
 	for payload, want := range map[string]string{
-		`{"a":[{"m":{"k":"x"}}],"r":1}`:    `column a.element.m.value: "x" does not read as int (an integer)`,
+		`{"a":[{"m":{"k":"x"}}],"r":1}`:    `column a.element.m.value: a text of 1 byte does not read as int (an integer)`,
 		`{"a":null}`:                       "column r: the field is required and missing",
 		`{"r":null}`:                       "column r: null in a required field",
-		`{"r":1} x`:                        `byte 8: 'x' after the object; a record holds one JSON object and nothing more`,
+		`{"r":1} x`:                        `byte 8: a letter after the object; a record holds one JSON object and nothing more`,
 		"\x00\x00\x00\x01\x02{}":           "the payload is framed for Confluent's schema registry (magic byte 0, schema id 258); format json reads plain JSON",
-		`{"r":"` + "\xff" + `"}`:           "column r: byte 6: a string is not UTF-8: \"\uFFFD\"",
-		`{"r":[1,2,3]}`:                    `column r: an array where an integer must be: "[1,2,3]"`,
+		`{"r":"` + "\xff" + `"}`:           "column r: byte 6: a string of 1 byte is not UTF-8",
+		`{"r":[1,2,3]}`:                    `column r: byte 5: an array of 7 bytes where an integer must be`,
 		`{"r":1,"u":{"secret":"x","secret`: "not JSON at byte 32: the end where the quote that closes a string must be",
 	} {
 		err := d.Append(rows, &kgo.Record{Value: []byte(payload)})

@@ -44,18 +44,18 @@ func (d *jsonDecoder) fromNumber(n *node, c *Column, x *number, b []byte) bool {
 }
 
 func (d *jsonDecoder) outOfRange(n *node, x *number, b []byte) bool {
-	d.fail(n, CodeOutOfRange, "%s is beyond what %s holds", quote(b[x.from:x.to]), n.what)
+	d.fail(n, CodeOutOfRange, "a number of %s is beyond what %s holds", length(x.to-x.from), n.what)
 	return false
 }
 
 func (d *jsonDecoder) inexact(n *node, x *number, b []byte) bool {
-	d.fail(n, CodeInexact, "%s has a fraction that %s has no place for", quote(b[x.from:x.to]), n.what)
+	d.fail(n, CodeInexact, "a number of %s has a fraction that %s has no place for", length(x.to-x.from), n.what)
 	return false
 }
 
 // unclear refuses a number whose unit may be another than the column's.
 func (d *jsonDecoder) unclear(n *node, x *number, b []byte) bool {
-	d.fail(n, CodeUnclearUnit, "%s, taken as %s, is not within 1980–2199; give the column its unit (s, ms, us, ns, days)", quote(b[x.from:x.to]), unitName(n.unit))
+	d.fail(n, CodeUnclearUnit, "a number of %s, taken as %s, is not within 1980–2199; give the column its unit (s, ms, us, ns, days)", length(x.to-x.from), unitName(n.unit))
 	return false
 }
 

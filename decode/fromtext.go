@@ -29,7 +29,7 @@ func (d *jsonDecoder) keyFromText(n *node, c *Column, s []byte) bool {
 }
 
 func (d *jsonDecoder) badValue(n *node, s []byte) bool {
-	d.fail(n, CodeBadValue, "%s does not read as %s (%s)", quote(s), n.what, spelling[n.op])
+	d.fail(n, CodeBadValue, "a text of %s does not read as %s (%s)", length(len(s)), n.what, spelling[n.op])
 	return false
 }
 
@@ -115,11 +115,11 @@ func (d *jsonDecoder) timestampText(n *node, c *Column, s []byte) bool {
 		return d.badValue(n, s)
 	}
 	if n.zoned && !k.zoned && !n.assume {
-		d.fail(n, CodeZone, "%s has no zone, and the column is of instants; add Z or an offset to the value, or zone: UTC to the column's options", quote(s))
+		d.fail(n, CodeZone, "a time without a zone, and the column is of instants; add Z or an offset to the value, or zone: UTC to the column's options")
 		return false
 	}
 	if !n.zoned && k.ahead != 0 {
-		d.fail(n, CodeZone, "%s has an offset, and the column has no zone; only Z and +00:00 fit it", quote(s))
+		d.fail(n, CodeZone, "a time with an offset, and the column has no zone; only Z and +00:00 fit it")
 		return false
 	}
 	return d.appendInstant(n, c, k.unix(), k.nano, s)
@@ -135,7 +135,7 @@ func (d *jsonDecoder) appendInstant(n *node, c *Column, second, nano int64, s []
 		v = second*1e6 + nano/1000
 	}
 	if !fits {
-		d.fail(n, CodeOutOfRange, "%s is beyond what %s holds", quote(s), n.what)
+		d.fail(n, CodeOutOfRange, "a value of %s is beyond what %s holds", length(len(s)), n.what)
 		return false
 	}
 	if n.op == opTimestamp {
@@ -171,7 +171,7 @@ func (d *jsonDecoder) base64Text(n *node, c *Column, s []byte) bool {
 		return d.badValue(n, s)
 	}
 	if n.op == opFixed && size != n.width {
-		d.fail(n, CodeBadValue, "%s is %d bytes, %s takes exactly %d", quote(s), size, n.what, n.width)
+		d.fail(n, CodeBadValue, "base64 of %s, and %s takes exactly %d", length(size), n.what, n.width)
 		return false
 	}
 	c.Bytes = c.Bytes[:at+size]

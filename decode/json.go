@@ -316,7 +316,7 @@ func (d *jsonDecoder) once(object uint32, key []byte, from uint32) bool {
 		return false
 	}
 	if !d.keys.add(object, key, from, d.keyAt) {
-		d.fail(nil, CodeDuplicateKey, "key %s comes twice in one object", quote(key))
+		d.fail(nil, CodeDuplicateKey, "a key of %s comes twice in one object", length(len(key)))
 		return false
 	}
 	return true
@@ -335,7 +335,7 @@ func (d *jsonDecoder) key(p int) (key []byte, from uint32, next int) {
 	}
 	key, from = b[start:end], uint32(start)
 	if high && !utf8.Valid(key) {
-		return nil, 0, d.fail(nil, CodeBadUTF8, "byte %d: a key is not UTF-8: %s", start, quote(key))
+		return nil, 0, d.fail(nil, CodeBadUTF8, "byte %d: a key of %s is not UTF-8", start, length(len(key)))
 	}
 	if escaped {
 		at := len(d.arena)

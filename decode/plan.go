@@ -198,23 +198,28 @@ func expectedKey(name string) string {
 	return `"` + name + `":`
 }
 
-// describe is a short text of what stands at b[p], for messages.
+// describe names what stands at b[p], for messages: a sign of JSON's own as it is, anything else by its kind.
 func describe(b []byte, p int) string {
 	if p >= len(b) {
 		return "the end"
 	}
-	if c := b[p]; c > 0x20 && c < 0x7f {
+	switch c := b[p]; {
+	case strings.IndexByte(`{}[]:,"\`, c) >= 0:
 		return fmt.Sprintf("%q", c)
+	case c-'0' < 10:
+		return "a digit"
+	case c|0x20 >= 'a' && c|0x20 <= 'z':
+		return "a letter"
+	case c < 0x20 || c == 0x7f:
+		return fmt.Sprintf("byte 0x%02x", c)
 	}
-	return fmt.Sprintf("byte 0x%02x", b[p])
+	return "another character"
 }
 
-// quote shows at most a few bytes of a value.
-func quote(s []byte) string {
-	const most = 24
-	cut := ""
-	if len(s) > most {
-		s, cut = s[:most], "…"
+// length is how long something is, for messages.
+func length(n int) string {
+	if n == 1 {
+		return "1 byte"
 	}
-	return fmt.Sprintf("%q%s", strings.ToValidUTF8(string(s), "\uFFFD"), cut)
+	return fmt.Sprintf("%d bytes", n)
 }

@@ -63,7 +63,7 @@ func (d *rawDecoder) Append(rows *Rows, rec *kgo.Record) error {
 		return ErrFull
 	}
 	if d.text && !utf8.Valid(rec.Value) {
-		return &RecordError{Code: CodeBadUTF8, Column: RawColumn, Reason: "the payload is not UTF-8: " + quote(rec.Value) + "; a column of type binary takes any bytes"}
+		return &RecordError{Code: CodeBadUTF8, Column: RawColumn, Reason: "the payload is not UTF-8; a column of type binary takes any bytes"}
 	}
 	if err := d.kafka.check(rows.Columns, rec); err != nil {
 		return err

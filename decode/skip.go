@@ -53,7 +53,7 @@ func (d *jsonDecoder) text(n *node, p int) (s []byte, next int) {
 	}
 	s = b[start:end]
 	if high && !utf8.Valid(s) {
-		return nil, d.fail(n, CodeBadUTF8, "byte %d: a string is not UTF-8: %s", start, quote(s))
+		return nil, d.fail(n, CodeBadUTF8, "byte %d: a string of %s is not UTF-8", start, length(len(s)))
 	}
 	if escaped {
 		var code string

@@ -89,7 +89,7 @@ func (d *jsonDecoder) wrongType(n *node, p int, want string) int {
 	if end < 0 {
 		return -1
 	}
-	return d.fail(n, CodeWrongType, "%s where %s must be: %s", article(d.data[p]), want, quote(d.data[p:end]))
+	return d.fail(n, CodeWrongType, "byte %d: %s of %s where %s must be", p, article(d.data[p]), length(end-p), want)
 }
 
 func (c *Column) appendInt(o op, v int64) {
@@ -136,7 +136,7 @@ func (d *jsonDecoder) stringValue(n *node, c *Column, p int) int {
 	}
 	s := b[start:end]
 	if high && !utf8.Valid(s) {
-		return d.fail(n, CodeBadUTF8, "byte %d: a string is not UTF-8: %s", start, quote(s))
+		return d.fail(n, CodeBadUTF8, "byte %d: a string of %s is not UTF-8", start, length(len(s)))
 	}
 	if !escaped {
 		c.appendBytes(s)

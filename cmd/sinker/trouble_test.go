@@ -98,3 +98,21 @@ func TestRun_PageAddressIsTaken(t *testing.T) {
 	}
 	first.ends(syscall.SIGTERM, exitDone)
 }
+
+// A record that stops its partition is named by offset and column; what the producer wrote stays in Kafka.
+func TestRun_WhatARecordHoldsIsNotShown(t *testing.T) {
+	s := tell(t, "", "")
+	s.send(0, `{"id":"Vogelsburg, born 4758"}`)
+	r := s.run()
+	s.untilPage("bad record")
+	for _, at := range []string{"", "readyz", "status.json", "metrics"} {
+		body, err := get(s.ctx, "http://"+s.page+"/"+at)
+		if err != nil || strings.Contains(body, "Vogelsburg") {
+			t.Errorf("/%s: %v:\n%s", at, err, body)
+		}
+	}
+	r.ends(syscall.SIGTERM, exitStopped)
+	if log := r.log.String(); strings.Contains(log, "Vogelsburg") || !strings.Contains(log, "column id: a text of 21 bytes does not read as long") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
