@@ -11,8 +11,10 @@ import (
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
+	"github.com/google/uuid"
 
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/fitness"
 )
 
 // Append implements commit.Table: one snapshot, one request. The manifest, the manifest list and, in a SQL catalog, the metadata
@@ -22,11 +24,30 @@ func (t *Table) Append(ctx context.Context, base commit.View, c commit.Change) (
 	if err != nil {
 		return 0, err
 	}
-	id, err := t.append(ctx, l, base.Caps, c)
+	id, err := t.append(ctx, l, base.Caps, c, nil)
 	return id, wrap(err, "append to table %s", t.id)
 }
 
-func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities, c commit.Change) (int64, error) {
+// AppendWrongly implements fitness.Trial.
+func (t *Table) AppendWrongly(ctx context.Context, base commit.View, c commit.Change, w fitness.Wrong) (int64, error) {
+	l, err := handle(base)
+	if err != nil {
+		return 0, err
+	}
+	other := freshID(l)
+	req := map[fitness.Wrong]icetable.Requirement{
+		fitness.WrongHead:  icetable.AssertRefSnapshotID(t.branch, &other),
+		fitness.WrongTable: icetable.AssertTableUUID(uuid.New()),
+		fitness.NoBranch:   icetable.AssertRefSnapshotID(t.branch, nil),
+		fitness.WrongTag:   icetable.AssertRefSnapshotID(tagPrefix+t.sink, &other),
+		fitness.NoTag:      icetable.AssertRefSnapshotID(tagPrefix+t.sink, nil),
+	}[w]
+	id, err := t.append(ctx, l, base.Caps, c, []icetable.Requirement{req})
+	return id, wrap(err, "append to table %s", t.id)
+}
+
+// append sends c on l; instead, if not nil, is required in place of what must hold.
+func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities, c commit.Change, instead []icetable.Requirement) (int64, error) {
 	if c.Sink != t.sink {
 		return 0, classed(commit.Rejected, "the change is of sink %q, the table was opened for %q", c.Sink, t.sink)
 	}
@@ -87,6 +108,9 @@ func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities,
 	}
 	t.expectObsolete(l, s.SnapshotID)
 	t.sent(s.SnapshotID, caps)
+	if instead != nil {
+		reqs = instead
+	}
 	if err := t.cat.back.commit(ctx, t.id, l, reqs, ups); err != nil {
 		return 0, err
 	}

@@ -9,7 +9,10 @@ import (
 	icetable "github.com/apache/iceberg-go/table"
 
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/fitness"
 )
+
+var all = fitness.All
 
 func TestProbe_SQLKeepsEverything(t *testing.T) {
 	w := newWorld(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/fitness"
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
 )
@@ -156,6 +157,16 @@ func (m *Memory) Verify(context.Context, *manifest.Manifest) error { return nil 
 
 // Append implements commit.Table.
 func (m *Memory) Append(ctx context.Context, base commit.View, c commit.Change) (int64, error) {
+	return m.append(ctx, base, c, -1)
+}
+
+// AppendWrongly implements fitness.Trial.
+func (m *Memory) AppendWrongly(ctx context.Context, base commit.View, c commit.Change, w fitness.Wrong) (int64, error) {
+	return m.append(ctx, base, c, w)
+}
+
+// append sends a request whose requirements hold for base, or for nothing in one point.
+func (m *Memory) append(ctx context.Context, base commit.View, c commit.Change, w fitness.Wrong) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -172,13 +183,13 @@ func (m *Memory) Append(ctx context.Context, base commit.View, c commit.Change) 
 	case Lie:
 		return id, nil
 	}
-	switch {
+	switch tag := m.view.Tags[c.Sink]; {
 	case fault == Blind:
-	case base.TableUUID != m.view.TableUUID:
+	case base.TableUUID != m.view.TableUUID || w == fitness.WrongTable:
 		return 0, &commit.Error{Class: commit.Conflict, Err: errors.New("requirement failed: table uuid")}
-	case base.Head != m.view.Head:
+	case base.Head != m.view.Head || w == fitness.WrongHead || w == fitness.NoBranch && m.view.Head != 0:
 		return 0, &commit.Error{Class: commit.Conflict, Err: fmt.Errorf("requirement failed: branch %s is at %d, expected %d", m.branch, m.view.Head, base.Head)}
-	case m.view.Caps.Tags && base.Tags[c.Sink] != m.view.Tags[c.Sink]:
+	case m.view.Caps.Tags && (base.Tags[c.Sink] != tag || w == fitness.WrongTag || w == fitness.NoTag && tag != 0):
 		return 0, &commit.Error{Class: commit.Conflict, Err: errors.New("requirement failed: tag")}
 	}
 	m.apply(id, c)
