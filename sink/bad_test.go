@@ -26,6 +26,22 @@ func TestSink_BadRecordStopsItsPartitionOnly(t *testing.T) {
 	w.until("not ready", func() bool { return !r.Status().Ready() })
 }
 
+// With every partition stopped there is nothing to hold: not a byte of the budget is taken for as long as that lasts.
+func TestSink_HoldsNothingWhileAllIsStopped(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	stops := make(chan sink.StopInfo, 10)
+	r := w.start(func(c *sink.Config) { c.Events.Stopped = func(i sink.StopInfo) { stops <- i } }, w.entry("orders", "shop.orders"))
+	for p := range int32(2) {
+		w.send("orders", p, []byte(`{"id":"no"}`)) // the first record of all: the batch that it came to has nothing else
+	}
+	for range 2 {
+		if s := (<-stops).Stop; s.Reason != commit.BadRecord {
+			t.Fatal(s)
+		}
+	}
+	w.until("the whole budget is free", func() bool { return r.Status().BudgetUsed == 0 })
+}
+
 // What a stopped partition holds back grows old, however fresh the others are.
 func TestSink_LagOfAStoppedPartitionGrows(t *testing.T) {
 	w := newWorld(t, 2, "orders")

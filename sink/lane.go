@@ -71,8 +71,6 @@ type leaving struct {
 	after []*flush
 }
 
-type stopping struct{}
-
 func newLane(s *Sink, e *Entry, name string) *lane {
 	l := &lane{s: s, entry: e, name: name, in: newMailbox(), ended: make(chan struct{}), fresh: true,
 		parts: map[offsets.Partition]*part{}, misroutes: map[string]*commit.Stop{}}
@@ -117,16 +115,16 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-func (l *lane) handle(ctx context.Context, item any) {
+func (l *lane) handle(ctx context.Context, item letter) {
 	switch m := item.(type) {
-	case source.Records:
-		l.backlog = append(l.backlog, m)
-	case source.Assigned:
+	case records:
+		l.backlog = append(l.backlog, m.Records)
+	case assigned:
 		l.assign(m.Partitions)
-	case source.Revoked:
-		l.revoke(ctx, m)
-	case source.Fault:
-		l.fault(m)
+	case revoked:
+		l.revoke(ctx, m.Revoked)
+	case fault:
+		l.fault(m.Fault)
 	case misrouted:
 		l.misroutes[m.topic] = m.stop
 		l.stopParts(m.stop, func(p offsets.Partition) bool { return p.Topic == m.topic })
@@ -227,6 +225,10 @@ func (l *lane) appendNext(ctx context.Context) bool {
 	case errors.As(err, &bad):
 		p.next, p.epoch = bad.Offset, offsets.NoEpoch
 		l.stopPart(run.Partition, p, l.badStop(run.Partition, bad))
+		if l.open.Empty() { // nothing makes it due, and it would keep its buffers for as long as all is stopped
+			l.open.Abort()
+			l.open = nil
+		}
 	case ctx.Err() != nil:
 	default:
 		l.again("write", err)
@@ -292,6 +294,9 @@ func (l *lane) again(step string, err error) {
 	l.s.cfg.Source.Pause(l.startedParts())
 	l.dropBacklog(func(offsets.Partition) bool { return true })
 	for _, p := range l.parts {
+		if p.started && p.stop != nil { // it was looked at again, and that has come to nothing
+			l.recheck = time.Now()
+		}
 		p.started, p.next = false, 0
 	}
 	l.fresh, l.paused = true, false
@@ -339,7 +344,6 @@ func (l *lane) fault(f source.Fault) {
 	if p == nil {
 		return
 	}
-	p.started = false
 	if f.Kind == source.FaultCorrupt || f.Kind == source.FaultDenied {
 		l.stopPart(f.Partition, p, l.faultStop(f))
 		return

@@ -88,8 +88,3 @@ func (s *Sink) lane(e *Entry, name string) *lane {
 	s.run(l)
 	return l
 }
-
-type misrouted struct {
-	topic string
-	stop  *commit.Stop
-}

@@ -59,7 +59,8 @@ type Config struct {
 	Shutdown       time.Duration // how long a stop may take
 	Recheck        time.Duration // how often what is stopped is looked at again; 0: RecheckEvery
 	Policy         Policy
-	Events         Events // optional
+	Events         Events           // optional
+	Now            func() time.Time // the wall clock by which commits judge ages; nil: the real one
 }
 
 // Policy is what to do where the table or the log leaves no certain answer. The zero value stops where stopping is
@@ -152,12 +153,12 @@ func (s *Sink) dispatch(ctx context.Context) error {
 			}
 			switch ev := ev.(type) {
 			case source.Records:
-				s.route(ev.Partition.Topic).in.put(ev)
+				s.route(ev.Partition.Topic).in.put(records{ev})
 			case source.Fault:
-				s.route(ev.Partition.Topic).in.put(ev)
+				s.route(ev.Partition.Topic).in.put(fault{ev})
 			case source.Assigned:
 				for l, ps := range s.byLane(ev.Partitions) {
-					l.in.put(source.Assigned{Partitions: ps})
+					l.in.put(assigned{source.Assigned{Partitions: ps}})
 				}
 			case source.Revoked:
 				s.handOver(ev)
@@ -181,7 +182,7 @@ func (s *Sink) handOver(ev source.Revoked) {
 	var left sync.WaitGroup
 	for l, ps := range lanes {
 		left.Add(1)
-		l.in.put(source.NewRevoked(source.Revoked{Partitions: ps, Deadline: ev.Deadline}, sync.OnceFunc(left.Done)))
+		l.in.put(revoked{source.NewRevoked(source.Revoked{Partitions: ps, Deadline: ev.Deadline}, sync.OnceFunc(left.Done))})
 	}
 	s.wg.Add(1)
 	go func() {
