@@ -2,47 +2,105 @@ package committest
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/fitness"
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
 )
 
-// Subject is one table that the suite may use up.
+// Subject is one table that the suite may use up, and what its catalog is said to keep.
 type Subject struct {
-	// Open gives a handle on the table as a sink id sees it; each call is another process.
+	// Open gives a handle on the table as a sink id sees it; each call is another process. The handles are fitness.Trial too.
 	Open func(sink string) commit.Table
-	// Foreign, if not nil, does to the table what others do.
+	// Declared is what the catalog keeps. What it keeps beyond that, or does not keep, is a failure of the suite.
+	Declared commit.Capabilities
+	// Log says that metadata files of the past can be read, so that History brings back snapshots that are listed no more.
+	Log bool
+	// Foreign does to the table what others do.
 	Foreign Foreigner
+	// Doubled, if not nil, makes every request to the catalog go out twice, as a proxy may do; the sender sees the second answer.
+	Doubled func(on bool)
 }
 
 // Foreigner changes a table without knowing of sinker.
 type Foreigner interface {
-	Append() error           // a snapshot on the head
-	Rollback(id int64) error // the branch points to an ancestor
-	Expire(id int64) error   // removes a snapshot that is not the head
+	Append() error                     // a snapshot on the head
+	Point(id int64) error              // the branch points to id: a rollback, or a current snapshot that was set
+	Expire(ids ...int64) error         // snapshots that are not the head are listed no more
+	CherryPick(id int64) error         // a snapshot on the head with the rows of id, which it names as its source
+	Replace() error                    // CREATE OR REPLACE: a new root; uuid, properties and tags stay
+	Recreate() error                   // drop and create: nothing stays
+	Spoil(sink string) error           // the mirror of the sink's state is damaged
+	Forget(sink string) error          // the sink's mirror and tag are removed
+	Tag(name string, id int64) error   // somebody's own tag
+	Set(properties ...[2]string) error // somebody's own properties
+}
+
+// Report is what was measured of a catalog.
+type Report struct {
+	Caps  commit.Capabilities
+	Found []fitness.Finding
 }
 
 // Run holds a kind of table against the contract. fresh makes a table that nobody has written to.
-func Run(t *testing.T, fresh func(t *testing.T) Subject) {
-	for name, test := range map[string]func(*testing.T, Subject){
-		"a virgin table is anchored, filled, and read by the next process": anchored,
-		"a competitor between load and request wins":                       competitor,
-		"the same request twice applies once":                              twice,
-		"of eight requests on one base one applies":                        eight,
-		"two sinks keep each other's state":                                twoSinks,
-		"a large ledger comes back exactly":                                large,
-		"two committers with the same batches":                             race,
-		"foreign snapshots, rollback, expiry":                              foreign,
+func Run(t *testing.T, fresh func(t *testing.T) Subject) (r Report) {
+	for _, story := range []struct {
+		name string
+		tell func(*testing.T, Subject)
+	}{
+		{"keeps what it is said to keep", func(t *testing.T, s Subject) { r = measured(t, s) }},
+		{"a virgin table is anchored, filled, and read by the next process", anchored},
+		{"what is shown is whole", whole},
+		{"a competitor between load and request wins", competitor},
+		{"a competitor at every step", crowd},
+		{"the same request twice applies once", twice},
+		{"every request goes out twice", doubled},
+		{"answers are lost", lost},
+		{"a late copy of a request after a rollback", late},
+		{"of eight requests on one base one applies", eight},
+		{"two sinks keep each other's state", twoSinks},
+		{"the state of a sink is told by another's snapshot", carried},
+		{"a large ledger comes back exactly", large},
+		{"two committers with the same batches", race},
+		{"foreign snapshots, rollback, expiry", foreign},
+		{"the current snapshot is set to one beside the line", setCurrent},
+		{"a cherry-pick of rows of ours", cherryPick},
+		{"a replaced table", replaced},
+		{"a table that was dropped and made again", recreated},
+		{"a mirror that others damaged", spoiled},
+		{"a lineage that only older metadata tells", pastOnly},
+		{"tags and properties of others stay", belongings},
 	} {
-		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
+		t.Run(story.name, func(t *testing.T) { story.tell(t, fresh(t)) })
 	}
+	return r
+}
+
+// measured compares what is declared with what fitness.Measure finds, both ways.
+func measured(t *testing.T, s Subject) Report {
+	trial, ok := s.Open("x").(fitness.Trial)
+	if !ok {
+		t.Fatal("the table is no fitness.Trial, so nothing can be measured")
+	}
+	caps, found, err := fitness.Measure(t.Context(), trial, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		t.Logf("%-5v %s: %s", f.OK, f.What, f.Found)
+	}
+	if f := fitness.Unfit(found); f != nil {
+		t.Errorf("unfit: %s: %s", f.What, f.Found)
+	}
+	if caps != s.Declared {
+		t.Errorf("declared %+v, measured %+v", s.Declared, caps)
+	}
+	return Report{Caps: caps, Found: found}
 }
 
 var topic = offsets.TopicID{7, 7}
@@ -51,8 +109,21 @@ func part(n int32) offsets.Partition {
 	return offsets.Partition{Topic: "orders", TopicID: topic, Num: n}
 }
 
+// committer waits a twentieth of what it should: whether the waits are right is tested elsewhere.
 func committer(s Subject, sink string) *commit.Committer {
-	return &commit.Committer{Table: s.Open(sink), Name: "the table", Sink: sink, Hash: "h", Rollback: commit.Replay}
+	return over(s.Open(sink), sink)
+}
+
+func over(table commit.Table, sink string) *commit.Committer {
+	return &commit.Committer{Table: table, Name: "the table", Sink: sink, Hash: "h", Rollback: commit.Replay,
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			select {
+			case <-time.After(d / 20):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}}
 }
 
 func anchor(t *testing.T, c *commit.Committer, ps ...offsets.Partition) commit.State {
@@ -104,178 +175,22 @@ func look(t *testing.T, c *commit.Committer) (commit.State, commit.View) {
 	return st, v
 }
 
-func anchored(t *testing.T, s Subject) {
-	c := committer(s, "x")
-	st, _ := look(t, c)
-	if !st.Empty {
-		t.Fatalf("a table that nobody wrote to: %+v", st)
-	}
-	e := anchor(t, c, part(0)).Epoch
-	land(t, c, Batch(e, part(0), 0, 10))
-	land(t, c, Batch(e, part(0), 10, 15))
-	next, v := look(t, committer(s, "x"))
-	if m := next.Ledger.Marks[part(0)]; m.Next != 15 || m.LeaderEpoch != 5 || m.Holes != 15 || next.Epoch != e || next.Hash != "h" || next.Ledger.Cluster != "cluster" {
-		t.Errorf("the next process reads %+v", next)
-	}
-	if next.Dirty || next.Buried || next.Carrier != v.Head {
-		t.Errorf("%+v, head %d", next, v.Head)
-	}
-}
-
-func competitor(t *testing.T, s Subject) {
-	a, b := committer(s, "x"), committer(s, "x")
-	e := anchor(t, a, part(0)).Epoch
-	st, v := look(t, a)
-	land(t, b, Batch(e, part(0), 0, 10))
-	_, err := a.Table.Append(t.Context(), v, change(st, v, Batch(e, part(0), 0, 10)))
-	if commit.ClassOf(err) != commit.Conflict || err == nil {
-		t.Errorf("a request on a base that is gone: %v (%s)", err, commit.ClassOf(err))
-	}
-	if st, _ := look(t, a); st.Ledger.Marks[part(0)].Next != 10 {
-		t.Errorf("%+v", st)
-	}
-}
-
-func twice(t *testing.T, s Subject) {
-	c := committer(s, "x")
-	e := anchor(t, c, part(0)).Epoch
-	st, v := look(t, c)
-	ch := change(st, v, Batch(e, part(0), 0, 10))
-	if _, err := c.Table.Append(t.Context(), v, ch); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Table.Append(t.Context(), v, ch); commit.ClassOf(err) != commit.Conflict || err == nil {
-		t.Errorf("the second copy: %v (%s)", err, commit.ClassOf(err))
-	}
-}
-
-func eight(t *testing.T, s Subject) {
-	c := committer(s, "x")
-	e := anchor(t, c, part(0)).Epoch
-	st, v := look(t, c)
-	var all sync.WaitGroup
-	errs := make([]error, 8)
-	for i := range errs {
-		all.Go(func() { _, errs[i] = c.Table.Append(t.Context(), v, change(st, v, Batch(e, part(0), 0, 10))) })
-	}
-	all.Wait()
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-		}
-	}
-	after, v2 := look(t, c)
-	if won > 1 || after.Ledger.Marks[part(0)].Next != 10 || v2.Snapshots[v2.Head].Parent != v.Head {
-		t.Errorf("%d won; %+v", won, after)
-	}
-}
-
-func twoSinks(t *testing.T, s Subject) {
-	x, y := committer(s, "x"), committer(s, "y")
-	q := offsets.Partition{Topic: "clicks", TopicID: offsets.TopicID{9}}
-	ex, ey := anchor(t, x, part(0)).Epoch, anchor(t, y, q).Epoch
-	for i := range int64(3) {
-		land(t, x, Batch(ex, part(0), i, i+1))
-		land(t, y, Batch(ey, q, i, i+1))
-	}
-	for c, p := range map[*commit.Committer]offsets.Partition{x: part(0), y: q} {
-		if st, _ := look(t, c); st.Ledger.Marks[p].Next != 3 || st.Dirty {
-			t.Errorf("%s: %+v", c.Sink, st)
-		}
-	}
-	_, v := look(t, x)
-	if o, carried := v.Snapshots[v.Head].Others["x"]; !carried || o.Ledger.Marks[part(0)].Next != 3 {
-		t.Errorf("y's snapshot must carry x's state: %+v", v.Snapshots[v.Head].Others)
-	}
-}
-
-func large(t *testing.T, s Subject) {
-	c := committer(s, "x")
-	want := map[offsets.Partition]offsets.Mark{}
-	for i := range int32(1200) {
-		n := int64(i)*7919 + 1<<53 + 1
-		want[part(i)] = offsets.Mark{Next: n, Origin: n, Upper: offsets.Unbounded, LeaderEpoch: i % 9}
-	}
-	want[part(3)] = offsets.Mark{Next: 1 << 62, Origin: 5, Upper: 1<<62 + 1, LeaderEpoch: offsets.NoEpoch, Dead: 1, Skipped: 2, Holes: 3}
-	_, _, err := c.Amend(t.Context(), func(_ commit.View, st commit.State) (*commit.Edit, error) {
-		if !st.Empty {
-			return nil, nil
-		}
-		return &commit.Edit{Cluster: "cluster", Set: want}, nil
-	})
+func must(t *testing.T, step string, err error) {
+	t.Helper()
 	if err != nil {
-		t.Fatal(err)
-	}
-	st, _ := look(t, committer(s, "x"))
-	if !st.Ledger.Equal(offsets.Ledger{Cluster: "cluster", Marks: want}) {
-		t.Errorf("%d marks came back; partition 3: %+v", len(st.Ledger.Marks), st.Ledger.Marks[part(3)])
+		t.Fatalf("%s: %v", step, err)
 	}
 }
 
-func race(t *testing.T, s Subject) {
-	e := anchor(t, committer(s, "x"), part(0), part(1)).Epoch
-	var all sync.WaitGroup
-	for w := range 3 {
-		c := committer(s, "x")
-		c.Sleep = func(ctx context.Context, d time.Duration) error { time.Sleep(d / 20); return ctx.Err() }
-		all.Go(func() {
-			for i := range int64(10) {
-				for p := range int32(2) {
-					r, err := c.Commit(t.Context(), Batch(e, part(p), i*10, i*10+10))
-					if err != nil || len(r.Landed)+len(r.Stale) != 1 {
-						t.Errorf("worker %d: %+v %v", w, r, err)
-					}
-				}
-			}
-		})
-	}
-	all.Wait()
-	st, v := look(t, committer(s, "x"))
-	for p := range int32(2) {
-		if st.Ledger.Marks[part(p)].Next != 100 {
-			t.Errorf("partition %d ends at %d", p, st.Ledger.Marks[part(p)].Next)
+// wantStop demands that whoever looks at the table now, or commits to it, stops for the reason.
+func wantStop(t *testing.T, c *commit.Committer, b *manifest.Manifest, reason commit.Reason) {
+	t.Helper()
+	_, err := c.Commit(t.Context(), b)
+	for _, err := range []error{err, second(c.Look(t.Context()))} {
+		if s, ok := err.(*commit.Stop); !ok || s.Reason != reason || s.Do == "" {
+			t.Errorf("want STOP(%s) with a way out, got %v", reason, err)
 		}
-	}
-	if n := len(commit.Lineage(v)); n != 20 {
-		t.Errorf("%d batches in the lineage, want 20", n)
 	}
 }
 
-func foreign(t *testing.T, s Subject) {
-	if s.Foreign == nil {
-		t.Log("no foreigner can be had for this table")
-		return
-	}
-	must := func(step string, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", step, err))
-		}
-	}
-	c := committer(s, "x")
-	e := anchor(t, c, part(0)).Epoch
-	first := land(t, c, Batch(e, part(0), 0, 10)).Snapshot
-	must("append", s.Foreign.Append())
-	second := land(t, c, Batch(e, part(0), 10, 20)).Snapshot
-	must("append", s.Foreign.Append())
-	if st, _ := look(t, c); st.Ledger.Marks[part(0)].Next != 20 || !st.Buried || st.Dirty {
-		t.Errorf("under a foreign snapshot: %+v", st)
-	}
-	must("rollback", s.Foreign.Rollback(first))
-	if st, _ := look(t, c); st.Ledger.Marks[part(0)].Next != 10 || !st.Dirty {
-		t.Errorf("after the rollback: %+v", st)
-	}
-	r, err := c.Commit(t.Context(), Batch(e, part(0), 10, 20))
-	if err != nil || len(r.Stale) != 1 || r.State.Epoch == e {
-		t.Fatalf("a batch of before the rollback: %+v %v", r, err)
-	}
-	third := land(t, c, Batch(r.State.Epoch, part(0), 10, 30)).Snapshot
-	must("append", s.Foreign.Append())
-	must("expire", s.Foreign.Expire(third))
-	must("expire", s.Foreign.Expire(second))
-	if st, _ := look(t, c); st.Ledger.Marks[part(0)].Next != 30 || st.Dirty {
-		t.Errorf("after expiry of our newest snapshot: %+v", st)
-	}
-	land(t, c, Batch(r.State.Epoch, part(0), 30, 40))
-}
+func second[A, B any](_ A, _ B, err error) error { return err }
