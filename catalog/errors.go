@@ -72,7 +72,7 @@ func plainURI(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil {
 		scheme, _, ok := strings.Cut(uri, ":")
-		if !ok {
+		if !ok || strings.ContainsFunc(scheme, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return "(unreadable address)"
 		}
 		return scheme + ":…"
