@@ -92,7 +92,7 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 		status = how
 		greet(a.out, world, file, page)
 		go func() {
-			err := produceOrders(ctx, world, orders, o.rate)
+			err := world.Feed(ctx, demoTopic, orders, o.rate)
 			catchUp(world, status)
 			stop()
 			made <- err
