@@ -38,6 +38,8 @@ type Committer struct {
 	// Now and Sleep are the clock; nil means the real one. Sleep returns early with ctx's error.
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error
+	// Jitter picks a wait below a bound; nil picks at random.
+	Jitter func(bound time.Duration) time.Duration
 
 	turn     turn
 	uuid     uuid.UUID // of the table, once seen
@@ -373,7 +375,11 @@ func (c *Committer) pause(ctx context.Context, step string, err error) error {
 		bound = min(bound, 2*time.Second)
 	}
 	c.tries++
-	d := rand.N(bound) + time.Millisecond
+	jitter := c.Jitter
+	if jitter == nil {
+		jitter = rand.N[time.Duration]
+	}
+	d := jitter(bound) + time.Millisecond
 	if c.Trouble != nil {
 		c.Trouble(step, err, d)
 	}

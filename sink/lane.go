@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -304,7 +303,7 @@ func (l *lane) again(step string, err error) {
 		l.notBefore = time.Time{}
 		return
 	}
-	wait := rand.N(min(100*time.Millisecond<<min(l.failures, 9), 30*time.Second)) + time.Millisecond
+	wait := l.s.cfg.Jitter(min(100*time.Millisecond<<min(l.failures, 9), 30*time.Second)) + time.Millisecond
 	l.failures++
 	l.notBefore = time.Now().Add(wait)
 	l.view.trouble(step, err)

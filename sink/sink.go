@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -59,8 +60,9 @@ type Config struct {
 	Shutdown       time.Duration // how long a stop may take
 	Recheck        time.Duration // how often what is stopped is looked at again; 0: RecheckEvery
 	Policy         Policy
-	Events         Events           // optional
-	Now            func() time.Time // the wall clock by which commits judge ages; nil: the real one
+	Events         Events                                  // optional
+	Now            func() time.Time                        // the wall clock by which commits judge ages; nil: the real one
+	Jitter         func(bound time.Duration) time.Duration // picks each wait before something is tried again; nil: at random
 }
 
 // Policy is what to do where the table or the log leaves no certain answer. The zero value stops where stopping is
@@ -96,6 +98,9 @@ type Sink struct {
 func New(cfg Config) *Sink {
 	if cfg.Recheck == 0 {
 		cfg.Recheck = RecheckEvery
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = rand.N[time.Duration]
 	}
 	s := &Sink{cfg: cfg, lanes: map[string]*lane{}, topics: map[string]*lane{}, started: time.Now(), group: newGroupCommits()}
 	for i := range cfg.Entries {

@@ -104,6 +104,7 @@ func (l *lane) newCommitter(t Table) *commit.Committer {
 	p := l.s.cfg.Policy
 	return &commit.Committer{
 		Table: t, Name: l.name, Sink: l.s.cfg.Sink, Hash: l.entry.Hash, Rollback: p.Rollback, AllowNewSink: p.AllowNewSink,
+		Now: l.s.cfg.Now, Jitter: l.s.cfg.Jitter,
 		Attempted: func(took time.Duration, err error) {
 			class := "ok"
 			if err != nil {
