@@ -49,13 +49,6 @@ type Committer struct {
 	wait     struct{ least, most time.Duration }
 }
 
-type pending struct {
-	snapshot int64
-	parent   int64
-	sequence int64
-	since    time.Time
-}
-
 type rejection struct {
 	location string
 	times    int
@@ -277,45 +270,6 @@ func (c *Committer) resolve(ctx context.Context, v View) (State, View, error) {
 	return st, v, err
 }
 
-// sees checks the last acknowledged request against this load: nothing is believed before the table shows it.
-func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
-	p := c.pending
-	if p == nil {
-		return true, nil
-	}
-	if v.LastSequence < p.sequence {
-		if c.now().Sub(p.since) > StaleLoads {
-			return false, c.lies(v, fmt.Sprintf("%s after it acknowledged snapshot %d, every load is still older than it", StaleLoads, p.snapshot))
-		}
-		return false, nil
-	}
-	s, listed := v.Snapshots[p.snapshot]
-	if !listed && v.Tags[c.Sink] != p.snapshot && v.Mirrors[c.Sink].Snapshot != p.snapshot {
-		full, err := c.Table.History(ctx, *v)
-		if err != nil {
-			return false, c.pause(ctx, "read older metadata", err)
-		}
-		*v = full
-		if s, listed = v.Snapshots[p.snapshot]; !listed && !v.Caps.History && v.LastSequence > p.sequence {
-			c.pending = nil // somebody came after us, and this catalog shows the newest snapshot only: nothing can be concluded
-			return true, nil
-		}
-		if !listed {
-			return false, c.lies(v, fmt.Sprintf("it acknowledged snapshot %d, and no trace of it is in the table", p.snapshot))
-		}
-	}
-	if listed && v.Caps.History && s.Parent != p.parent {
-		return false, c.lies(v, fmt.Sprintf("snapshot %d was to be applied on %d only, and was applied on %d: commits of others may be lost", p.snapshot, p.parent, s.Parent))
-	}
-	c.pending = nil
-	return true, nil
-}
-
-func (c *Committer) lies(v *View, found string) error {
-	c.pending = nil
-	return c.named(stop(*v, CatalogLies, "CRITICAL: "+found, "do not trust this catalog with concurrent writers; run `sinker check --probe`, then restart sinker"))
-}
-
 // send makes one attempt. It returns the snapshot that was acknowledged, or 0; the error is a *Stop or ctx's. Whatever it
 // returns, the caller reads the table again.
 func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) {
@@ -325,7 +279,7 @@ func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) 
 		c.Attempted(c.now().Sub(begin), err)
 	}
 	if err == nil {
-		c.pending = &pending{snapshot: id, parent: v.Head, sequence: v.LastSequence + 1, since: c.now()}
+		c.pending = &pending{snapshot: id, parent: v.Head, sequence: v.LastSequence + 1, sent: begin, since: c.now()}
 		c.rejected, c.tries = rejection{}, 0
 		return id, nil
 	}

@@ -1,0 +1,72 @@
+package commit_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/commit/committest"
+	"github.com/sinker-io/sinker/offsets"
+)
+
+// frozen stops its process between the answer to a commit and the look at it; what happens meanwhile is up to the test.
+type frozen struct {
+	*committest.Memory
+	meanwhile func()
+}
+
+func (f *frozen) Append(ctx context.Context, base commit.View, c commit.Change) (int64, error) {
+	id, err := f.Memory.Append(ctx, base, c)
+	if then := f.meanwhile; err == nil && then != nil {
+		f.meanwhile = nil
+		then()
+	}
+	return id, err
+}
+
+// A process that was frozen right after the catalog had said yes comes back hours later. Another instance has committed since, so that tag and
+// mirror are its own, and the past was cut: of the commit nothing is left but its rows. That is no lie; where the
+// table stands is what it says.
+func TestCommit_AcknowledgedLongAgoAndCutFromThePast(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	other := w.sink("x")
+	w.x.Table = &frozen{w.mem, func() {
+		w.now = w.now.Add(2 * time.Hour)
+		acknowledged := w.mem.Head()
+		for o := int64(10); o < 40; o += 10 {
+			w.add(other, e, o, o+10)
+		}
+		w.mem.Expire(false, acknowledged)
+	}}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Landed)+len(r.Stale) != 1 || r.State.Ledger.Marks[p0].Next != 40 {
+		t.Fatalf("landed %d, stale %d (%s), the table is seen at %d, %v", len(r.Landed), len(r.Stale), r.Why, r.State.Ledger.Marks[p0].Next, err)
+	}
+	w.exact()
+	w.add(w.x, e, 40, 50)
+	w.exact()
+}
+
+// While it is fresh, a commit that nobody can see is a lie, whoever committed after it.
+func TestCommit_AcknowledgedJustNowAndNowhereIsALie(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	lied := false
+	w.mem.Faults(func(s committest.Step) committest.Fault {
+		if s == committest.OnAppend && !lied {
+			lied = true
+			return committest.Lie
+		}
+		return committest.None
+	})
+	w.x.Table = &frozen{w.mem, func() {
+		w.now = w.now.Add(commit.StaleLoads)
+		other := w.sink("x")
+		w.add(other, e, 0, 10)
+		w.add(other, e, 10, 20)
+	}}
+	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	wantStop(t, err, commit.CatalogLies)
+}

@@ -1,0 +1,58 @@
+package commit
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// pending is a request that was acknowledged, and that no load has shown yet.
+type pending struct {
+	snapshot int64
+	parent   int64
+	sequence int64
+	sent     time.Time // when the request left
+	since    time.Time // when it was acknowledged
+}
+
+// sees checks the last acknowledged request against this load: nothing is believed before the table shows it.
+func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
+	p := c.pending
+	if p == nil {
+		return true, nil
+	}
+	if v.LastSequence < p.sequence {
+		if c.now().Sub(p.since) > StaleLoads {
+			return false, c.lies(v, fmt.Sprintf("%s after it acknowledged snapshot %d, every load is still older than it", StaleLoads, p.snapshot))
+		}
+		return false, nil
+	}
+	s, listed := v.Snapshots[p.snapshot]
+	if !listed && v.Tags[c.Sink] != p.snapshot && v.Mirrors[c.Sink].Snapshot != p.snapshot {
+		full, err := c.Table.History(ctx, *v)
+		if err != nil {
+			return false, c.pause(ctx, "read older metadata", err)
+		}
+		*v = full
+		// Somebody came after us, and the catalog shows the newest snapshot only, or ours is so old that it may have been cut from the
+		// past (this process was frozen): nothing can be concluded.
+		cut := !v.Caps.History || c.now().Sub(p.sent) > StaleLoads
+		if s, listed = v.Snapshots[p.snapshot]; !listed && cut && v.LastSequence > p.sequence {
+			c.pending = nil
+			return true, nil
+		}
+		if !listed {
+			return false, c.lies(v, fmt.Sprintf("it acknowledged snapshot %d, and no trace of it is in the table", p.snapshot))
+		}
+	}
+	if listed && v.Caps.History && s.Parent != p.parent {
+		return false, c.lies(v, fmt.Sprintf("snapshot %d was to be applied on %d only, and was applied on %d: commits of others may be lost", p.snapshot, p.parent, s.Parent))
+	}
+	c.pending = nil
+	return true, nil
+}
+
+func (c *Committer) lies(v *View, found string) error {
+	c.pending = nil
+	return c.named(stop(*v, CatalogLies, "CRITICAL: "+found, "do not trust this catalog with concurrent writers; run `sinker check --probe`, then restart sinker"))
+}
