@@ -16,6 +16,7 @@ package catalog
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,6 +59,8 @@ type Config struct {
 	// Transport is the bottom of the REST client, for tests and for TLS with own roots; nil: one with pooled
 	// connections and timeouts.
 	Transport http.RoundTripper
+	// Connector, if not nil, is put around what opens the connections of a sql catalog, for tests and for tracing.
+	Connector func(driver.Connector) driver.Connector
 	// Log gets what is worth knowing but no error; nil: discarded.
 	Log *slog.Logger
 	// Look opens what is there and makes nothing: a sql catalog whose own tables are missing is an error of class Missing.

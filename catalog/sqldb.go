@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -37,6 +38,7 @@ func openDB(cfg Config) (*sql.DB, dialect, error) {
 	path, isSQLite := strings.CutPrefix(cfg.URI, "sqlite:")
 	var db *sql.DB
 	var d dialect
+	var dsn string
 	switch {
 	case isSQLite:
 		if path == "" || strings.ContainsAny(path, "?\x00") || path == ":memory:" {
@@ -52,25 +54,44 @@ func openDB(cfg Config) (*sql.DB, dialect, error) {
 		}
 		// One write at a time, begun as such, so that two never upgrade against each other; durable when it returns.
 		q := "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
-		d = sqliteDialect
-		db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Path: abs, RawQuery: q}).String())
+		d, dsn = sqliteDialect, (&url.URL{Scheme: "file", Path: abs, RawQuery: q}).String()
+		db, err = sql.Open("sqlite", dsn)
 		if err != nil {
 			return nil, 0, fmt.Errorf("open the catalog's database: %w", err)
 		}
 	case strings.HasPrefix(cfg.URI, "postgres://"), strings.HasPrefix(cfg.URI, "postgresql://"):
-		d = postgresDialect
-		db, err = sql.Open("pgx", cfg.URI)
+		d, dsn = postgresDialect, cfg.URI
+		db, err = sql.Open("pgx", dsn)
 		if err != nil {
 			return nil, 0, classed(commit.Rejected, "uri %s cannot be read as a PostgreSQL address", plainURI(cfg.URI)) // the cause quotes the password
 		}
 	default:
 		return nil, 0, classed(commit.Rejected, "uri %q: want sqlite:PATH or postgres://…", plainURI(cfg.URI))
 	}
+	if cfg.Connector != nil {
+		by := opener{db.Driver(), dsn}
+		if err := db.Close(); err != nil {
+			return nil, 0, err
+		}
+		db = sql.OpenDB(cfg.Connector(by))
+	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return db, d, nil
 }
+
+// opener opens connections as sql.Open would.
+type opener struct {
+	driver driver.Driver
+	dsn    string
+}
+
+// Connect implements driver.Connector.
+func (o opener) Connect(context.Context) (driver.Conn, error) { return o.driver.Open(o.dsn) }
+
+// Driver implements driver.Connector.
+func (o opener) Driver() driver.Driver { return o.driver }
 
 // bind spells the parameters of a query, written as ?, as the database wants them.
 func (d dialect) bind(query string) string {
