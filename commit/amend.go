@@ -38,13 +38,15 @@ func (c *Committer) Amend(ctx context.Context, edit func(View, State) (*Edit, er
 		if err != nil || e == nil {
 			return st, v, err
 		}
-		if err := c.uncovered(v, st, e); errors.Is(err, ErrNeedHistory) {
+		if err := c.uncovered(ctx, &v, st, e); err != nil {
+			var s *Stop
+			if errors.As(err, &s) {
+				return st, v, err
+			}
 			if err := c.pause(ctx, "read older metadata", err); err != nil {
 				return st, v, err
 			}
 			continue
-		} else if err != nil {
-			return st, v, err
 		}
 		if _, err := c.send(ctx, v, e.Change(v, st, c.Hash, freshEpoch())); err != nil {
 			return st, v, err
@@ -69,8 +71,9 @@ func (e *Edit) Change(v View, st State, hash string, fresh uint64) Change {
 	return Change{Sink: st.Sink, Epoch: epoch, Hash: hash, Ledger: next, Others: CarryOthers(v, st.Sink), Gaps: e.Gaps, Audit: e.Audit}
 }
 
-// uncovered tests the claims of an edit against those of every other sink id on the table.
-func (c *Committer) uncovered(v View, st State, e *Edit) error {
+// uncovered tests the claims of an edit against those of every other sink id on the table; where only older metadata tell of them, v has
+// these as well then. The error is a *Stop, or that of reading older metadata.
+func (c *Committer) uncovered(ctx context.Context, v *View, st State, e *Edit) error {
 	if c.AllowNewSink {
 		return nil
 	}
@@ -80,7 +83,15 @@ func (c *Committer) uncovered(v View, st State, e *Edit) error {
 			claims[p] = m
 		}
 	}
-	p, cover, met, err := Covered(v, c.Sink, claims)
+	p, cover, met, err := Covered(*v, c.Sink, claims)
+	if errors.Is(err, ErrNeedHistory) {
+		full, fault := c.Table.History(ctx, *v)
+		if fault != nil {
+			return fault
+		}
+		*v = full
+		p, cover, met, err = Covered(full, c.Sink, claims)
+	}
 	if err != nil {
 		var s *Stop
 		if errors.As(err, &s) {
@@ -91,7 +102,7 @@ func (c *Committer) uncovered(v View, st State, e *Edit) error {
 	if !met {
 		return nil
 	}
-	s := stop(v, NewSink, fmt.Sprintf("sink %q has read %s of %s into this table already, or will; sink %q would write them again",
+	s := stop(*v, NewSink, fmt.Sprintf("sink %q has read %s of %s into this table already, or will; sink %q would write them again",
 		cover.Sink, cover.Range, p, c.Sink), doNewSink)
 	s.Partition, s.Offset = &p, claims[p].Origin
 	return c.named(s)
@@ -191,8 +202,13 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 		if err != nil {
 			return 0, err
 		}
-		if err := c.uncovered(v, st, e); err != nil {
+		if err := c.uncovered(ctx, &v, st, e); errors.As(err, &s) {
 			return 0, err
+		} else if err != nil {
+			if err := c.pause(ctx, "read older metadata", err); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		st.Sink = c.Sink // where nothing could be told, not even that
 		ch := e.Change(v, st, c.Hash, epoch)
