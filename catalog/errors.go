@@ -81,5 +81,5 @@ func plainURI(uri string) string {
 		u.User = url.User(u.User.Username())
 	}
 	u.RawQuery, u.Fragment = "", ""
-	return u.String()
+	return strings.ToValidUTF8(u.String(), "?")
 }

@@ -198,6 +198,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(302, []byte("<html>\n"), "http://user:secret@h/x?q=1")
 	f.Add(404, []byte("no \xff\n\x00 such"), ":")
 	f.Add(323, []byte("0"), "Mq\x01http:")
+	f.Add(333, []byte("{"), "http:sMus\x80")
 	f.Fuzz(func(t *testing.T, status int, body []byte, location string) {
 		r := &http.Response{StatusCode: status, Header: http.Header{"Location": {location}}, Request: &http.Request{URL: &url.URL{Path: "/v1/namespaces/a/tables/b"}}}
 		said := answerError(r, body).Error()

@@ -106,7 +106,10 @@ func crowd(t *testing.T, s Subject) {
 		}
 	}
 	st, v := look(t, x)
-	if st.Ledger.Marks[part(0)].Next != int64(landed)*10 || st.Dirty {
+	// Where the newest snapshot hides all others, a batch that landed below somebody else's commit cannot be seen: it is given up, and
+	// the table's position says that its records need not be read again.
+	reached := st.Ledger.Marks[part(0)].Next / 10
+	if reached < int64(landed) || s.Declared.History && reached > int64(landed) || st.Dirty {
 		t.Errorf("%d batches landed, the table stands at %d: %+v", landed, st.Ledger.Marks[part(0)].Next, st)
 	}
 	if n := len(commit.Lineage(v)); s.Declared.History && n != landed+int(other) {
