@@ -103,7 +103,7 @@ func (t *Table) append(ctx context.Context, l *loaded, caps commit.Capabilities,
 			keyMirror + t.sink: encodeMirror(s.SnapshotID, l.meta.TableUUID(), c.Epoch, ledger),
 		}))
 	}
-	if gone := t.expired(l); len(gone) > 0 {
+	if gone := t.expired(l, *s); len(gone) > 0 {
 		ups = append(ups, icetable.NewRemoveSnapshotsUpdate(gone, false))
 	}
 	t.expectObsolete(l, s.SnapshotID)

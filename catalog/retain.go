@@ -14,7 +14,9 @@ import (
 // removed in the same request. A bound of 0 is none. Whatever the bounds, these are kept: the branch's head, what any
 // reference points to, what another branch is made of, and what is younger than an hour; and the past is only ever cut below a
 // snapshot that holds the state of every sink id of the table, so that from each snapshot that remains, a rolled-back branch
-// included, every state can still be told. Only the listing in the metadata goes; no file is deleted.
+// included, every state can still be told. Where the listing comes to half as much again as Bytes, the hour gives way, down to
+// three minutes: with many partitions and short intervals an hour is tens of megabytes, which every commit writes. Only the
+// listing in the metadata goes; no file is deleted.
 type Retain struct {
 	Age       time.Duration
 	Snapshots int
@@ -22,11 +24,15 @@ type Retain struct {
 	Least     int   // newest snapshots that are kept whatever the bounds say
 }
 
-// youngest is the age below which no snapshot is ever removed.
-const youngest = time.Hour
+// Ages below which no snapshot is removed: as long as the listing is bearable, so that compactions and incremental readers find
+// the snapshot that they began with; and ever. The lesser one is beyond the time in which a committer looks for what was acknowledged.
+const (
+	youngest     = time.Hour
+	youngestEver = commit.StaleLoads + time.Minute
+)
 
-// expired is the snapshots to remove when one more is added on the branch.
-func (t *Table) expired(l *loaded) []int64 {
+// expired is the snapshots to remove when added is put on the branch.
+func (t *Table) expired(l *loaded, added icetable.Snapshot) []int64 {
 	head := l.head(t.branch)
 	retain := t.Retain
 	if retain == (Retain{Least: retain.Least}) || head == nil {
@@ -41,13 +47,16 @@ func (t *Table) expired(l *loaded) []int64 {
 		}
 	}
 	now := t.now()
-	over, bytes := false, int64(0)
-	cut := -1
+	over, bytes := false, listingSize(added)
+	cut, floor := -1, youngest
 	for i, s := range line {
 		age := now.Sub(time.UnixMilli(s.TimestampMs))
 		bytes += listingSize(s)
 		over = over || (retain.Age > 0 && age > retain.Age) || (retain.Snapshots > 0 && i+2 > retain.Snapshots) || (retain.Bytes > 0 && bytes > retain.Bytes)
-		if i > 0 && i+2 > retain.Least && over && age > youngest && holdsAll(past[i-1], known) {
+		if retain.Bytes > 0 && bytes > retain.Bytes+retain.Bytes/2 {
+			floor = youngestEver
+		}
+		if i > 0 && i+2 > retain.Least && over && age > floor && holdsAll(past[i-1], known) {
 			cut = i
 			break
 		}
@@ -66,7 +75,7 @@ func (t *Table) expired(l *loaded) []int64 {
 	}
 	var gone []int64
 	for _, s := range line[cut:] {
-		if !kept[s.SnapshotID] && now.Sub(time.UnixMilli(s.TimestampMs)) > youngest {
+		if !kept[s.SnapshotID] && now.Sub(time.UnixMilli(s.TimestampMs)) > floor {
 			gone = append(gone, s.SnapshotID)
 		}
 	}

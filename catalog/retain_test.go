@@ -26,7 +26,7 @@ func TestRetain_KeepsThePastWithinItsBounds(t *testing.T) {
 		"age":                        {Retain{Age: 3 * time.Hour}, 10},
 		"snapshots":                  {Retain{Snapshots: 5}, 6},
 		"bytes":                      {Retain{Bytes: 5000}, 10},
-		"never younger than an hour": {Retain{Snapshots: 1, Age: time.Second, Bytes: 1}, 6},
+		"never younger than an hour": {Retain{Snapshots: 1, Age: time.Second, Bytes: 1 << 20}, 6},
 		"none":                       {Retain{}, 30},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,7 @@ var keys = []Key{
 	{Path: "commit.history", Doc: "What our commits keep of the past. Applies to tables that sinker created, to others only where a key is given; the table's `history.expire.*` is honoured where this is silent."},
 	{Path: "commit.history.age", Least: "1h", Most: "3650d", Doc: "Snapshots of ours younger than this are kept."},
 	{Path: "commit.history.snapshots", Least: "2", Most: "100000", Doc: "At most this many snapshots are kept."},
-	{Path: "commit.history.bytes", Least: "64KiB", Most: "256MiB", Doc: "The table's metadata is kept below this size, but snapshots of the last hour are never removed for it."},
+	{Path: "commit.history.bytes", Least: "64KiB", Most: "256MiB", Doc: "The listing of snapshots in the table's metadata is kept below this size. Snapshots of the last hour are removed only where it would come to half as much again, those of the last 3 minutes never."},
 
 	{Path: "policy", Doc: "What to do where the table or the log leaves no certain answer."},
 	{Path: "policy.rollback", Values: []string{"replay", "stop"}, Doc: "Somebody rolled the branch back: read again what was rolled back, or stop."},

@@ -132,7 +132,7 @@ var PropertyTable = []Property{
 	{Key: "commit.retry.num-retries", Fate: Ignored, Reason: "each attempt reads the table again and decides again; there is no number after which data may be dropped"},
 	{Key: "commit.retry.total-timeout-ms", Fate: Ignored, Reason: "see commit.retry.num-retries"},
 	{Key: "commit.status-check.*", Fate: Ignored, Reason: "the outcome of a commit is always read from the table, however long that takes"},
-	{Key: "history.expire.max-snapshot-age-ms", Fate: Honoured, Reason: "age at which our commits expire snapshots, where the configuration lets them and sets no commit.history"},
+	{Key: "history.expire.max-snapshot-age-ms", Fate: Honoured, Reason: "age at which our commits expire snapshots, where the configuration lets them and sets no commit.history; an hour at least, unless commit.history.bytes is exceeded by half"},
 	{Key: "history.expire.min-snapshots-to-keep", Fate: Honoured, Reason: "snapshots that are kept whatever their age"},
 	{Key: "history.expire.max-ref-age-ms", Fate: Ignored, Reason: "sinker never removes the branches and tags of others"},
 	{Key: "gc.enabled", Fate: Ignored, Reason: "a running sink deletes no file that a snapshot refers to or referred to, whatever is set"},
