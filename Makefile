@@ -67,7 +67,13 @@ race: ## the other light rooms, under the race detector
 whole: ## the heavy rooms: servers, processes, kills; one package at a time
 	@mkdir -p $(LOGS)
 	go build ./...
-	go test -v -p 1 -count=1 -timeout 60m $(HEAVY) 2>&1 | tee $(LOGS)/whole.log
+	@failed=0; $(MAKE) --no-print-directory deep || failed=1; \
+	go test -v -p 1 -count=1 -timeout 60m $(HEAVY) 2>&1 | tee $(LOGS)/whole.log || failed=1; exit $$failed
+
+.PHONY: deep
+deep: ## the sink with its real clients under fake time, 1,000 seeds; the tag lets the Kafka client take part
+	@mkdir -p $(LOGS)
+	go test -v -count=1 -timeout 20m -tags synctests ./testenv/sim/deep/... 2>&1 | tee $(LOGS)/deep.log
 
 .PHONY: lint
 lint: $(LINT) ## gofmt, vet, tidiness of go.mod, and the rules of .golangci.yml

@@ -148,7 +148,7 @@ var errGone = errors.New("the connection to the database is gone")
 // ExecContext implements driver.ExecerContext.
 func (c *dbConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	var out driver.Result
-	err := c.by.call(ctx, "exec", query, func() (err error) { out, err = c.fullConn.ExecContext(ctx, query, args); return err })
+	err := c.by.call(ctx, "exec", query, args, func() (err error) { out, err = c.fullConn.ExecContext(ctx, query, args); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (c *dbConn) ExecContext(ctx context.Context, query string, args []driver.Na
 // QueryContext implements driver.QueryerContext.
 func (c *dbConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	var out driver.Rows
-	err := c.by.call(ctx, "query", query, func() (err error) { out, err = c.fullConn.QueryContext(ctx, query, args); return err })
+	err := c.by.call(ctx, "query", query, args, func() (err error) { out, err = c.fullConn.QueryContext(ctx, query, args); return err })
 	if err != nil {
 		if out != nil {
 			err = errors.Join(err, out.Close())
@@ -169,13 +169,19 @@ func (c *dbConn) QueryContext(ctx context.Context, query string, args []driver.N
 }
 
 // call is one statement. It takes a moment on its way there and back, as everything does on the network.
-func (c *connector) call(ctx context.Context, edge, query string, apply func() error) error {
+func (c *connector) call(ctx context.Context, edge, query string, args []driver.NamedValue, apply func() error) error {
 	w, name, host := c.w, c.k.name, c.k.host
 	trip := func() error { w.sleep(ctx, host.Trip()); return host.Passable(ctx) }
 	if err := trip(); err != nil {
 		return err
 	}
-	x, met := w.meet(name, edge)
+	who := name
+	for _, a := range args {
+		if text, ok := a.Value.(string); ok && who == name {
+			who += about(text)
+		}
+	}
+	x, met := w.meet(who, edge)
 	if !met {
 		return errors.Join(apply(), trip())
 	}

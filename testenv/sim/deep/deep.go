@@ -152,6 +152,7 @@ func (w *world) live() (err error) {
 	}
 	for range w.c.Workers {
 		w.startOne()
+		time.Sleep(137 * time.Millisecond)
 	}
 	w.weather()
 	w.fate.Quiet()
@@ -216,6 +217,7 @@ func (w *world) weather() {
 	others := &others{w: w}
 	for range w.c.Ticks {
 		time.Sleep(time.Second)
+		w.log.sweep()
 		if x, met := w.meet("world", "hour"); met {
 			w.hour(x)
 		}
@@ -328,6 +330,7 @@ func (w *world) calm() map[oracle.Part]bool {
 	end := time.Now().Add(patience)
 	for time.Now().Before(end) && !w.failed() {
 		time.Sleep(2 * time.Second)
+		w.log.sweep()
 		stopped := w.waiting()
 		w.mu.Lock()
 		pending := w.pending

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -38,10 +39,13 @@ type cluster struct {
 	batch int // records of one tick, for each partition
 
 	handles []*kfake.FaultHandle
+
+	mu    sync.Mutex
+	heard map[string]time.Time // when the group last heard of a member
 }
 
 func (w *world) startBrokers() error {
-	c := &cluster{w: w, parts: map[string]int32{}}
+	c := &cluster{w: w, parts: map[string]int32{}, heard: map[string]time.Time{}}
 	var err error
 	c.Cluster, err = kfake.NewCluster(kfake.NumBrokers(len(brokers)), kfake.Ports(9092, 9093), kfake.ListenFn(w.net.Listen), kfake.ClusterID("sim"),
 		kfake.SeedTopics(int32(w.c.Parts), topics...))
@@ -57,6 +61,7 @@ func (w *world) startBrokers() error {
 		return err
 	}
 	w.closers = append(w.closers, c.cl.Close)
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.JoinGroup, kmsg.SyncGroup}, Group: group, Count: -1, Observe: true, When: c.hears})
 	w.log = c
 	return nil
 }
@@ -65,6 +70,55 @@ func (c *cluster) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	host := c.w.net.Host("feeder")
 	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.Dialer(host.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), kgo.MetadataMinAge(100 * time.Millisecond), kgo.DisableClientMetrics(), kgo.UnknownTopicRetries(-1)}, opts...)...)
+}
+
+// hears notes who asked.
+func (c *cluster) hears(r kmsg.Request) bool {
+	id := ""
+	switch r := r.(type) {
+	case *kmsg.HeartbeatRequest:
+		id = r.MemberID
+	case *kmsg.JoinGroupRequest:
+		id = r.MemberID
+	case *kmsg.SyncGroupRequest:
+		id = r.MemberID
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard[id] = time.Now()
+	return false
+}
+
+// silence is how long the group bears with a member that says nothing: longer than one waits in a rebalance.
+const silence = 45 * time.Second
+
+// sweep takes members out of the group that have been silent, as a broker does. This one forgets to where a member's connection broke
+// while it waited for its answer to a join: without a timer of its own it would stay for ever.
+func (c *cluster) sweep() {
+	info := c.GroupInfo(group)
+	if info == nil {
+		return
+	}
+	for _, m := range info.Members {
+		c.mu.Lock()
+		at, heard := c.heard[m.MemberID]
+		if !heard {
+			at = time.Now()
+			c.heard[m.MemberID] = at
+		}
+		c.mu.Unlock()
+		if time.Since(at) < silence {
+			continue
+		}
+		c.w.tell("log", "the group gives up member %s", m.MemberID)
+		req := kmsg.NewPtrLeaveGroupRequest()
+		req.Group = group
+		req.Members = []kmsg.LeaveGroupRequestMember{{MemberID: m.MemberID}}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		_, err := req.RequestWith(ctx, c.cl)
+		cancel()
+		c.w.fail(err)
+	}
 }
 
 // part is how the oracle calls a partition as it is now.

@@ -89,7 +89,7 @@ func (f *faulty) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return out
 	}
 	edge := f.edge(r)
-	x, met := f.w.meet(actor, edge)
+	x, met := f.w.meet(actor+about(r.URL.Path), edge)
 	if !met {
 		give(rw, apply(r.Context()))
 		return
@@ -205,6 +205,17 @@ func half(rw http.ResponseWriter, out *httptest.ResponseRecorder) {
 	fmt.Fprint(buf, "\r\n")
 	buf.Write(body[:len(body)/2])
 	_ = buf.Flush() // it is about to break anyway
+}
+
+// about is the topic whose table a text is about, as a part of who meets something: what happens to one table does not depend on what
+// happens to another at the same time.
+func about(text string) string {
+	for _, t := range topics {
+		if strings.Contains(text, t) {
+			return "/" + t
+		}
+	}
+	return ""
 }
 
 func short(path string) string {

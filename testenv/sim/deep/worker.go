@@ -85,7 +85,7 @@ func (k *worker) onBrokers(to string, answer bool, size int) wire.Verdict {
 	if answer {
 		edge = "answer"
 	}
-	x, met := k.w.meet(k.name, edge)
+	x, met := k.w.meet(k.name+"/"+to[len(brokerHost)+1:], edge)
 	if !met {
 		return wire.Verdict{}
 	}
@@ -162,7 +162,7 @@ func (k *worker) once(ctx context.Context, cat *catalog.Catalog) error {
 		})
 	}
 	from, err := source.Open(ctx, source.Config{
-		Brokers: brokers, Group: group, Topics: names, Refresh: 3 * time.Second, SessionTimeout: session, RebalanceTimeout: 30 * time.Second,
+		Brokers: brokers, Group: group, ClientID: k.name, Topics: names, Refresh: 3 * time.Second, SessionTimeout: session, RebalanceTimeout: 30 * time.Second,
 		Budget: k.budget.Part(16 << 20), Opts: []kgo.Opt{kgo.Dialer(k.host.DialContext)},
 	})
 	if err != nil {

@@ -2,10 +2,13 @@ package wire
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/sinker-io/sinker/testenv/sim/fate"
 )
 
 // window is how much a writer may be ahead of its reader.
@@ -13,11 +16,11 @@ const window = 256 << 10
 
 // stream is one direction of a connection.
 type stream struct {
-	host *Host
 	to   string // the address that was dialled
 	back bool   // from the listener to who dialled
 
 	mu      sync.Mutex
+	random  *rand.Rand
 	chunks  []chunk
 	size    int
 	last    time.Time // when the newest chunk arrives
@@ -64,9 +67,9 @@ type conn struct {
 	dialled     bool
 }
 
-func (h *Host) pair(name, address Addr) (near, far *conn) {
-	there := &stream{host: h, to: string(address), changed: make(chan struct{})}
-	back := &stream{host: h, to: string(address), back: true, changed: make(chan struct{})}
+func (h *Host) pair(name, address Addr, label string) (near, far *conn) {
+	there := &stream{to: string(address), random: fate.Stream(h.network.seed, label+"/there"), changed: make(chan struct{})}
+	back := &stream{to: string(address), back: true, random: fate.Stream(h.network.seed, label+"/back"), changed: make(chan struct{})}
 	near = &conn{host: h, near: name, far: address, in: back, out: there, closed: make(chan struct{}), dialled: true}
 	far = &conn{host: h, near: address, far: name, in: there, out: back, closed: make(chan struct{})}
 	for _, c := range []*conn{near, far} {
@@ -176,9 +179,7 @@ func (c *conn) send(p []byte, delay time.Duration) (int, error) {
 			return n, nil
 		case s.size < window:
 			k := min(len(p)-n, window-s.size)
-			c.host.mu.Lock()
-			at := time.Now().Add(c.host.lag() + delay)
-			c.host.mu.Unlock()
+			at := time.Now().Add(lag(s.random) + delay)
 			if at.Before(s.last) {
 				at = s.last
 			}

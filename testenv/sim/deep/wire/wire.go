@@ -103,14 +103,15 @@ type Host struct {
 
 	mu    sync.Mutex
 	conns map[*conn]bool
-	made  int
+	made  map[string]int // connections, by address
+	ports int
 	cut   bool
 	held  chan struct{} // closed by Release; nil: not held
 }
 
 // Host is a machine; each has its own link, which nobody else uses.
 func (n *Network) Host(name string) *Host {
-	return &Host{Name: name, network: n, random: fate.Stream(n.seed, "wire/"+name), conns: map[*conn]bool{}}
+	return &Host{Name: name, network: n, random: fate.Stream(n.seed, "wire/"+name), conns: map[*conn]bool{}, made: map[string]int{}}
 }
 
 const (
@@ -118,21 +119,20 @@ const (
 	spread = 400 * time.Microsecond
 )
 
-func (h *Host) lag() time.Duration { // the mutex is held
-	return least + time.Duration(h.random.Int64N(int64(spread)))
-}
+func lag(r *rand.Rand) time.Duration { return least + time.Duration(r.Int64N(int64(spread))) }
 
 // DialContext connects to an address, as net.Dialer does.
 func (h *Host) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
 	h.mu.Lock()
-	lag := h.lag()
-	h.made++
-	name := Addr(fmt.Sprintf("%s:%d", h.Name, h.made))
+	h.ports++
+	h.made[address]++
+	name, label := Addr(fmt.Sprintf("%s:%d", h.Name, h.ports)), fmt.Sprintf("wire/%s/%s/%d", h.Name, address, h.made[address])
 	h.mu.Unlock()
+	random := fate.Stream(h.network.seed, label)
 	fail := func(err error) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "wire", Addr: Addr(address), Err: err}
 	}
-	if err := sleep(ctx, lag); err != nil {
+	if err := sleep(ctx, lag(random)); err != nil {
 		return fail(err)
 	}
 	if err := h.Passable(ctx); err != nil {
@@ -144,7 +144,7 @@ func (h *Host) DialContext(ctx context.Context, _, address string) (net.Conn, er
 	if l == nil {
 		return fail(ErrRefused)
 	}
-	near, far := h.pair(name, Addr(address))
+	near, far := h.pair(name, Addr(address), label)
 	select {
 	case l.incoming <- far:
 	case <-l.closed:
@@ -245,4 +245,4 @@ func (h *Host) holding() chan struct{} { h.mu.Lock(); defer h.mu.Unlock(); retur
 func (h *Host) forget(c *conn) { h.mu.Lock(); defer h.mu.Unlock(); delete(h.conns, c) }
 
 // Trip is how long something small takes on this link now.
-func (h *Host) Trip() time.Duration { h.mu.Lock(); defer h.mu.Unlock(); return h.lag() }
+func (h *Host) Trip() time.Duration { h.mu.Lock(); defer h.mu.Unlock(); return lag(h.random) }
