@@ -55,11 +55,18 @@ func Quick() []Config {
 			c.May = may{Append: 1, SetCurrent: 1, Expire: 1}
 		}),
 		world("q-no-tags", func(c *Config) { c.Net, c.NoTags, c.May = 1, true, may{SetCurrent: 1, Expire: 1, Append: 1} }),
+		world("q-traces", func(c *Config) {
+			c.Workers, c.Net, c.Anchored, c.Snapshots, c.Log = []int{0, 1}, 1, false, 3, [2][]string{{""}, {""}}
+			c.May = may{Append: 1, SetCurrent: 1, Remove: 1, Untag: 1, Expire: 1, Retag: 1}
+		}),
+		world("q-damaged", func(c *Config) {
+			c.Workers, c.Net, c.May = []int{0}, 1, may{Damage: 1, Untag: 1, Append: 1, Expire: 1}
+		}),
 		world("q-tag", func(c *Config) { c.Net, c.May = 1, may{Retag: 1, Expire: 1, Append: 1} }),
 		world("q-head-only", func(c *Config) {
 			c.Workers, c.Shows, c.May = []int{0, 1}, ShowsHead, may{Append: 1, SetCurrent: 1, Damage: 1}
 		}),
-		world("q-head-and-parent", func(c *Config) { c.Shows, c.May = ShowsHeadParent, may{Append: 2, SetCurrent: 1, Remove: 1} }),
+		world("q-head-and-parent", func(c *Config) { c.Shows, c.May = ShowsHeadParent, may{Append: 1, SetCurrent: 1, Remove: 1} }),
 		world("q-cache", func(c *Config) {
 			c.Net, c.May = 1, may{Cache: 1, Restore: 1, Recreate: 1, SetCurrent: 1}
 			c.Anchored = false

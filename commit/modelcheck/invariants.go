@@ -202,6 +202,8 @@ func (w *walk) told(s *state, x int) string {
 	switch {
 	case !v.good:
 		return "F: the ledger of " + name + " is not what its positions make it"
+	case v.state.Empty && w.traced(s, x, false):
+		return "I6: " + name + " is said to be new where something shows that it was here"
 	case v.state.Empty != !tr.known:
 		return "F: " + name + " is said to be new here and is not, or is not and is said to be"
 	case v.state.Empty:
@@ -272,7 +274,7 @@ func (w *walk) justify(s *state, x int, why commit.Reason) string {
 		}
 	case commit.ReplacedTable:
 		hidden := w.Shows == ShowsHead && t.Head != 0 && !w.bearing(t, t.Head, x)
-		if !bears && (id == 0 || hidden) && w.traced(s, x) {
+		if !bears && (id == 0 || hidden) && w.traced(s, x, true) {
 			return ""
 		}
 	case commit.LineageLost:
@@ -302,14 +304,14 @@ func (w *walk) suspicious(t *table, id uint8, x int) bool {
 	}
 }
 
-// traced tells whether anything shows that x was here.
-func (w *walk) traced(s *state, x int) bool {
+// traced tells whether anything shows that x was here; full counts what only older metadata files list.
+func (w *walk) traced(s *state, x int, full bool) bool {
 	t := &s.T
 	if t.Mirror[x].Is != absent || t.Tag[x] != 0 || w.NoProperties && t.Head != 0 {
 		return true
 	}
 	for id := uint8(1); id <= t.N; id++ {
-		if w.bearing(t, id, x) {
+		if w.bearing(t, id, x) && (full || w.shown(t, id)) {
 			return true
 		}
 	}

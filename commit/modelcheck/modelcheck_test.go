@@ -33,6 +33,17 @@ func holds(t *testing.T, worlds []Config, l engine.Limits) engine.Result {
 	return sum
 }
 
+// What the protocol is known not to hold against is what its text says: if a change of the rules mends one, the text changes too.
+func TestLimits_AreAsKnown(t *testing.T) {
+	for _, p := range Limits() {
+		r := Check(p.Config, engine.Limits{})
+		if !strings.HasPrefix(r.Violation, p.Want) || r.Violation == "" {
+			t.Errorf("%s: want %s: %v", p.Name, p.Want, r)
+		}
+		t.Logf("%s: %s in %d steps", p.Name, r.Violation, r.Depth)
+	}
+}
+
 // Each fault that is planted in the world or in the worker is noticed, by the invariant that is there for it.
 func TestPlanted_IsNoticed(t *testing.T) {
 	shown := map[string]bool{}

@@ -36,7 +36,7 @@ func Planteds() []Planted {
 		plant(HidesHistory, "I6", func(c *Config) { c.MetadataLog, c.May = true, may{Append: 2, Expire: 1} }),
 		only("I1", plant(LostIsEmpty, "I1", func(c *Config) { c.NoProperties, c.NoTags, c.May = true, true, may{Compact: 1, Expire: 1} })),
 		plant(LostIsMirror, "I1", func(c *Config) { c.May = may{SetCurrent: 1, Append: 1, Expire: 1} }),
-		plant(ReplacedIsEmpty, "I1", func(c *Config) { c.May = may{Replace: 1} }),
+		only("I1", plant(ReplacedIsEmpty, "I1", func(c *Config) { c.May = may{Replace: 1} })),
 		only("I1", plant(ReplacedIsMirror, "I1", func(c *Config) { c.May = may{Replace: 1} })),
 		plant(KeepsEpoch, "I3", files),
 		only("L", plant(IgnoresRollback, "L", files)),
@@ -53,4 +53,17 @@ func Planteds() []Planted {
 	}
 	late := world("epoch without a tag", func(c *Config) { files(c); c.Net, c.NoTags = 2, true })
 	return append(list, Planted{Config: late, Want: "I3"})
+}
+
+// Limits are what the protocol does not hold against, and says so: each takes several foreign acts that no tool does by itself.
+func Limits() []Planted {
+	return []Planted{
+		{Want: "I1", Config: world("property removed, tag gone, every carrier expired, rows kept by CREATE OR REPLACE", func(c *Config) {
+			c.Workers, c.Net, c.May = []int{0}, 1, may{Remove: 1, Untag: 1, Expire: 1, Replace: 1}
+			c.Only = "I1"
+		})},
+		{Want: "I3", Config: world("rolled back, our tag moved back by hand as well, the rest expired at once, a request still under way", func(c *Config) {
+			c.Files, c.May = true, may{Retag: 1, Expire: 1, SetCurrent: 1}
+		})},
+	}
 }

@@ -89,21 +89,21 @@ func (m *model) next(x int, l offsets.Ledger) (next [2]uint8, ok bool) {
 }
 
 // view is what a load of t shows; full adds what older metadata files tell.
-func (m *model) view(t *table, full bool) commit.View {
-	v := commit.View{TableUUID: uuid.UUID{0: t.Gen}, Branch: "main", Head: int64(t.Head), Empty: t.N == 0, HistoryComplete: full,
+func (w *walk) view(t *table, full bool) commit.View {
+	v := commit.View{TableUUID: uuid.UUID{0: t.Gen}, Branch: "main", Head: int64(t.Head), Empty: t.N == 0, HistoryComplete: full, Retention: 100 * time.Hour,
 		Snapshots: map[int64]commit.Snapshot{}, Mirrors: map[string]commit.Mirror{}, Tags: map[string]int64{},
-		Caps: commit.Capabilities{Tags: !m.NoTags, Properties: !m.NoProperties, History: m.Shows == ShowsAll}}
+		Caps: commit.Capabilities{Tags: !w.NoTags, Properties: !w.NoProperties, History: w.Shows == ShowsAll}}
 	for i := range int(t.N) {
 		s := &t.Snap[i]
 		id := uint8(i + 1)
-		if m.shown(t, id) || full && s.Kept == logged {
-			v.Snapshots[int64(id)] = m.snapshot(t, id)
+		if w.shown(t, id) || full && s.Kept == logged {
+			v.Snapshots[int64(id)] = w.snapshot(t, id)
 		}
 	}
-	for x := range m.sinks {
+	for x := range w.sinks {
 		switch k := t.Mirror[x]; k.Is {
 		case sound:
-			v.Mirrors[sinkIDs[x]] = commit.Mirror{Sound: true, Snapshot: int64(k.Snapshot), Epoch: uint64(k.Epoch), Ledger: m.ledger(x, k.Next)}
+			v.Mirrors[sinkIDs[x]] = commit.Mirror{Sound: true, Snapshot: int64(k.Snapshot), Epoch: uint64(k.Epoch), Ledger: w.known[x][k.Next[0]][k.Next[1]]}
 		case damaged:
 			v.Mirrors[sinkIDs[x]] = commit.Mirror{Snapshot: int64(k.Snapshot)} // what is left of it may be misread
 		}
@@ -115,17 +115,32 @@ func (m *model) view(t *table, full bool) commit.View {
 }
 
 // shown tells whether a load lists a snapshot.
-func (m *model) shown(t *table, id uint8) bool {
-	return t.Snap[id-1].Kept == listed && (m.Shows == ShowsAll || id == t.Head)
+func (w *walk) shown(t *table, id uint8) bool {
+	return t.Snap[id-1].Kept == listed && (w.Shows == ShowsAll || id == t.Head)
 }
 
-func (m *model) snapshot(t *table, id uint8) commit.Snapshot {
+func (w *walk) snapshot(t *table, id uint8) commit.Snapshot {
 	s := &t.Snap[id-1]
+	key := named{id, *s}
+	key.Kept = 0
+	if out, ok := w.snaps[key]; ok {
+		return out
+	}
+	if len(w.snaps) > 1<<14 {
+		clear(w.snaps)
+	}
+	out := w.write(id, s)
+	w.snaps[key] = out
+	return out
+}
+
+// write is a snapshot as the rules read it.
+func (w *walk) write(id uint8, s *snap) commit.Snapshot {
 	out := commit.Snapshot{ID: int64(id), Parent: int64(s.Parent), Time: born, Source: int64(s.Source), WAP: s.Marks&wap != 0, Operation: "append"}
-	if m.Shows == ShowsHead {
+	if w.Shows == ShowsHead {
 		out.Parent = 0
 	}
-	if m.Mutant == HidesSources {
+	if w.Mutant == HidesSources {
 		out.Source = 0
 	}
 	if s.By == 0 {
@@ -139,8 +154,7 @@ func (m *model) snapshot(t *table, id uint8) commit.Snapshot {
 	if s.Marks&garbled != 0 {
 		out.Broken = "cut off"
 	} else {
-		l := m.ledger(x, s.Next)
-		out.Ledger = &l
+		out.Ledger = &w.known[x][s.Next[0]][s.Next[1]]
 	}
 	for b := uint8(1); b <= maxBatches; b++ {
 		if s.Batches&(1<<b) != 0 {
@@ -148,7 +162,7 @@ func (m *model) snapshot(t *table, id uint8) commit.Snapshot {
 		}
 	}
 	if s.Other.Carrier != 0 {
-		out.Others = map[string]commit.Other{sinkIDs[1-x]: {Carrier: int64(s.Other.Carrier), Epoch: uint64(s.Other.Epoch), Ledger: m.ledger(1-x, s.Other.Next)}}
+		out.Others = map[string]commit.Other{sinkIDs[1-x]: {Carrier: int64(s.Other.Carrier), Epoch: uint64(s.Other.Epoch), Ledger: w.known[1-x][s.Other.Next[0]][s.Other.Next[1]]}}
 	}
 	return out
 }
@@ -191,21 +205,19 @@ type verdict struct {
 	danger   [2]bool  // must be anchored again: when young, when old
 }
 
-// ask puts one load to the rules. It is the only place that calls them with tables.
-func (m *model) ask(t *table, x int) *verdict {
-	v := m.resolve(t, x)
-	v.branches = branchesOf(v, m.sinks == 2)
-	return v
+// ask puts one load of t to the rules. It is the only place that calls them with tables.
+func (w *walk) ask(t *table, v commit.View, x int) *verdict {
+	out := w.resolve(t, v, x)
+	out.branches = branchesOf(out, w.sinks == 2)
+	return out
 }
 
-func (m *model) resolve(t *table, x int) *verdict {
-	v := m.view(t, false)
-	v.HistoryComplete = m.Mutant == HidesHistory
+func (w *walk) resolve(t *table, v commit.View, x int) *verdict {
 	st, err := commit.Resolve(v, sinkIDs[x])
 	out := &verdict{}
 	if errors.Is(err, commit.ErrNeedHistory) {
 		out.history = true
-		v = m.view(t, true)
+		v = w.view(t, true)
 		if st, err = commit.Resolve(v, sinkIDs[x]); err == nil {
 			st.Via = commit.FromHistory
 		}
@@ -215,7 +227,7 @@ func (m *model) resolve(t *table, x int) *verdict {
 		if !errors.As(err, &s) {
 			panic("modelcheck: the rules answer with " + err.Error())
 		}
-		if st, err = m.guess(t, x, s.Reason); err != nil {
+		if st, err = w.guess(t, x, s.Reason); err != nil {
 			out.stop = s.Reason
 			return out
 		}
@@ -226,20 +238,20 @@ func (m *model) resolve(t *table, x int) *verdict {
 			out.batches |= 1 << b
 		}
 	}
-	out.next, out.good = m.next(x, st.Ledger)
+	out.next, out.good = w.next(x, st.Ledger)
 	for i, now := range []time.Time{young, old} {
 		out.danger[i] = commit.Endangered(v, st, now)
 	}
 	if st.Empty {
 		out.good = len(st.Ledger.Marks) == 0
-		for _, start := range m.Starts {
+		for _, start := range w.Starts {
 			e := commit.Edit{Cluster: "c", Set: map[offsets.Partition]offsets.Mark{}}
-			for p := range m.Log[x] {
-				if p == 0 || !m.Late {
-					e.Set[partition(x, p)] = m.mark(x, p, start)
+			for p := range w.Log[x] {
+				if p == 0 || !w.Late {
+					e.Set[partition(x, p)] = w.mark(x, p, start)
 				}
 			}
-			out.anchors = append(out.anchors, m.change(x, e.Change(v, st, "h", fresh)))
+			out.anchors = append(out.anchors, w.change(x, e.Change(v, st, "h", fresh)))
 		}
 		return out
 	}
@@ -247,14 +259,14 @@ func (m *model) resolve(t *table, x int) *verdict {
 		out.carried = s.Sink != sinkIDs[x]
 	}
 	again := commit.Reanchor(v, st, "h", fresh)
-	if m.Mutant == KeepsEpoch {
+	if w.Mutant == KeepsEpoch {
 		again.Epoch = st.Epoch
 	}
-	out.reanchor = m.change(x, again)
-	out.other = m.change(x, commit.Land(v, st, "h", commit.Folded{Next: st.Ledger})).Other
-	if m.Late && x == 0 && out.next[1] == none {
-		e := commit.Edit{Set: map[offsets.Partition]offsets.Mark{partition(x, 1): m.mark(x, 1, 0)}}
-		out.extended = m.change(x, e.Change(v, st, "h", fresh))
+	out.reanchor = w.change(x, again)
+	out.other = w.change(x, commit.Land(v, st, "h", commit.Folded{Next: st.Ledger})).Other
+	if w.Late && x == 0 && out.next[1] == none {
+		e := commit.Edit{Set: map[offsets.Partition]offsets.Mark{partition(x, 1): w.mark(x, 1, 0)}}
+		out.extended = w.change(x, e.Change(v, st, "h", fresh))
 	}
 	return out
 }

@@ -3,7 +3,9 @@ package modelcheck
 import (
 	"hash/maphash"
 
+	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/commit/modelcheck/engine"
+	"github.com/sinker-io/sinker/offsets"
 )
 
 // model is a Config, with what follows from it.
@@ -12,6 +14,7 @@ type model struct {
 	sinks int
 	lax   bool // requests may be applied whatever they require
 	rows  [2][2]uint8
+	known [2][16][16]offsets.Ledger // by sink id and positions; the rules only read
 }
 
 func newModel(c Config) *model {
@@ -35,7 +38,26 @@ func newModel(c Config) *model {
 			}
 		}
 	}
+	for x := range m.sinks {
+		for p := range none + 1 {
+			for q := range none + 1 {
+				if at := [2]uint8{uint8(p), uint8(q)}; m.possible(x, at) {
+					m.known[x][p][q] = m.ledger(x, at)
+				}
+			}
+		}
+	}
 	return m
+}
+
+// possible tells whether a sink id can be at these positions.
+func (m *model) possible(x int, next [2]uint8) bool {
+	for p, n := range next {
+		if p >= len(m.Log[x]) && n != 0 || p < len(m.Log[x]) && n != none && int(n) > len(m.Log[x][p]) {
+			return false
+		}
+	}
+	return true
 }
 
 // initial is the first state: a virgin table, or one with an anchor of each sink id.
@@ -64,31 +86,40 @@ const memos = 1 << 15
 // walk expands and checks states. It remembers what the rules said of the tables it met last.
 type walk struct {
 	*model
-	seed     maphash.Seed
-	verdicts [2][]memo
-	folds    map[foldKey]fold
-	out      *engine.Out[state]
+	seed  maphash.Seed
+	memo  []memo
+	snaps map[named]commit.Snapshot
+	folds map[foldKey]fold
+	out   *engine.Out[state]
 }
 
+// memo is a table, what a load of it shows, and what the rules say of each sink id, once they were asked.
 type memo struct {
-	of table
-	is *verdict
+	of   table
+	view commit.View
+	is   [2]*verdict
+}
+
+// named is a snapshot with its id.
+type named struct {
+	id uint8
+	snap
 }
 
 func newWalker(m *model) *walk {
-	w := &walk{model: m, seed: maphash.MakeSeed(), folds: map[foldKey]fold{}}
-	for x := range m.sinks {
-		w.verdicts[x] = make([]memo, memos)
-	}
-	return w
+	return &walk{model: m, seed: maphash.MakeSeed(), memo: make([]memo, memos), snaps: map[named]commit.Snapshot{}, folds: map[foldKey]fold{}}
 }
 
 func (w *walk) verdict(t *table, x int) *verdict {
-	at := &w.verdicts[x][maphash.Bytes(w.seed, raw(t))%memos]
-	if at.is == nil || at.of != *t {
-		at.of, at.is = *t, w.ask(t, x)
+	at := &w.memo[maphash.Bytes(w.seed, raw(t))%memos]
+	if at.view.Snapshots == nil || at.of != *t {
+		*at = memo{of: *t, view: w.view(t, false)}
+		at.view.HistoryComplete = w.Mutant == HidesHistory
 	}
-	return at.is
+	if at.is[x] == nil {
+		at.is[x] = w.ask(t, at.view, x)
+	}
+	return at.is[x]
 }
 
 func (w *walk) fold(x int, v *verdict, list []batch) fold {
