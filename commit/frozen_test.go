@@ -70,3 +70,20 @@ func TestCommit_AcknowledgedJustNowAndNowhereIsALie(t *testing.T) {
 	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
 	wantStop(t, err, commit.CatalogLies)
 }
+
+// The past may be cut within seconds, too. Above the cut, a snapshot of ours that is nowhere proves nothing.
+func TestCommit_AcknowledgedJustNowAndCutFromThePast(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	other := w.sink("x")
+	w.x.Table = &frozen{w.mem, func() {
+		acknowledged := w.mem.Head()
+		w.add(other, e, 10, 20)
+		w.mem.Expire(false, acknowledged)
+	}}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Landed)+len(r.Stale) != 1 || r.State.Ledger.Marks[p0].Next != 20 {
+		t.Fatalf("landed %d, stale %d (%s), the table is seen at %d, %v", len(r.Landed), len(r.Stale), r.Why, r.State.Ledger.Marks[p0].Next, err)
+	}
+	w.exact()
+}

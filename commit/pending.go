@@ -34,9 +34,9 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 			return false, c.pause(ctx, "read older metadata", err)
 		}
 		*v = full
-		// Somebody came after us, and the catalog shows the newest snapshot only, or ours is so old that it may have been cut from the
-		// past (this process was frozen): nothing can be concluded.
-		cut := !v.Caps.History || c.now().Sub(p.sent) > StaleLoads
+		// Somebody came after us, and the catalog shows the newest snapshot only, or the past was cut off above ours, or ours is so old
+		// that it may have been cut out of the past (this process was frozen): nothing can be concluded.
+		cut := !v.Caps.History || !reaches(*v, p.parent) || c.now().Sub(p.sent) > StaleLoads
 		if s, listed = v.Snapshots[p.snapshot]; !listed && cut && v.LastSequence > p.sequence {
 			c.pending = nil
 			return true, nil
@@ -55,4 +55,16 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 func (c *Committer) lies(v *View, found string) error {
 	c.pending = nil
 	return c.named(stop(*v, CatalogLies, "CRITICAL: "+found, "do not trust this catalog with concurrent writers; run `sinker check --probe`, then restart sinker"))
+}
+
+// reaches tells whether the lineage of the branch is known down to a snapshot, or to its root.
+func reaches(v View, id int64) bool {
+	seen := map[int64]bool{}
+	for at := v.Head; at != 0 && at != id && !seen[at]; at = v.Snapshots[at].Parent {
+		if _, listed := v.Snapshots[at]; !listed {
+			return false
+		}
+		seen[at] = true
+	}
+	return true
 }

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/apache/iceberg-go"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sinker-io/sinker/budget"
+	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/commit/committest"
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
@@ -23,6 +25,17 @@ type scripted struct {
 	events chan source.Event
 	mu     sync.Mutex
 	starts int
+	last   map[offsets.Partition]source.Start
+	id     offsets.TopicID // of the topic now, if it is not p0's
+}
+
+func (s *scripted) topic() offsets.TopicID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id != (offsets.TopicID{}) {
+		return s.id
+	}
+	return p0.TopicID
 }
 
 func (s *scripted) Events() <-chan source.Event { return s.events }
@@ -32,6 +45,7 @@ func (s *scripted) StartAt(at map[offsets.Partition]source.Start) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.starts += len(at)
+	s.last = at
 }
 func (s *scripted) started() int                              { s.mu.Lock(); defer s.mu.Unlock(); return s.starts }
 func (s *scripted) Pause([]offsets.Partition)                 {}
@@ -39,7 +53,7 @@ func (s *scripted) Resume([]offsets.Partition)                {}
 func (s *scripted) ClusterID(context.Context) (string, error) { return "c", nil }
 func (s *scripted) Ends() map[offsets.Partition]source.End    { return nil }
 func (s *scripted) Topics(context.Context) ([]source.Topic, error) {
-	return []source.Topic{{Name: "orders", Partitions: 1}}, nil
+	return []source.Topic{{Name: "orders", ID: s.topic(), Partitions: 1}}, nil
 }
 func (s *scripted) OffsetsAt(_ context.Context, ps []offsets.Partition, _ source.Point) (offsets.Position, error) {
 	at := offsets.Position{}
@@ -51,6 +65,7 @@ func (s *scripted) OffsetsAt(_ context.Context, ps []offsets.Partition, _ source
 func (s *scripted) Inspect(_ context.Context, ps []offsets.Partition, _ map[offsets.Partition]int32) ([]source.LogInfo, error) {
 	var out []source.LogInfo
 	for _, p := range ps {
+		p.TopicID = s.topic()
 		out = append(out, source.LogInfo{Partition: p, LastStable: 10, HighWater: 10, EpochEnd: -1, EpochAnswer: -1})
 	}
 	return out, nil
@@ -62,37 +77,151 @@ func (s *scripted) GroupMetadata(context.Context) (map[offsets.Partition]string,
 	return nil, nil
 }
 
-// A stopped partition that is looked at again, and meets something else before it has read one record, is begun again all the same: the
-// old STOP does not hold it for ever.
-func TestSink_StoppedPartitionThatMeetsAnotherFaultIsBegunAgain(t *testing.T) {
+// on runs a sink of one topic on a scripted source and a table in memory, in time that costs nothing.
+func on(t *testing.T, test func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := offsets.Partition{Topic: "orders"}
-		src := &scripted{events: make(chan source.Event)}
-		stops := 0
-		tab := &table{Memory: committest.NewMemory(nil), dir: t.TempDir()}
+		src, stops := &scripted{events: make(chan source.Event)}, 0
+		tab := &table{Memory: committest.NewMemory(nil), dir: t.TempDir(),
+			properties: iceberg.Properties{"write.parquet.compression-codec": "uncompressed"}} // encoders are kept, and fake time ends with its test
 		s := sink.New(sink.Config{Sink: "x", Source: src, Budget: budget.New(1<<20, nil), Every: time.Second, Shutdown: time.Second, Recheck: 5 * time.Second,
-			Events: sink.Events{Stopped: func(sink.StopInfo) { stops++ }},
+			Look: 10 * time.Second, Events: sink.Events{Stopped: func(sink.StopInfo) { stops++ }},
 			Entries: []sink.Entry{{Topics: []string{"orders"}, Table: "shop.orders", Start: source.Earliest,
 				Open:    func(context.Context, string) (sink.Table, error) { return tab, nil },
 				Decoder: func(s *iceberg.Schema) (decode.Decoder, error) { return decode.New("json", s, decode.Options{}) }}}})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
-		src.events <- source.Assigned{Partitions: []offsets.Partition{p}}
-		time.Sleep(time.Second)
-		src.events <- source.Fault{Partition: p, Kind: source.FaultCorrupt, Err: errors.New("cut off")}
-		time.Sleep(7 * time.Second)
-		if n := src.started(); n != 2 || stops != 1 {
-			t.Fatalf("begun %d times, %d stops: want one start, a stop, and a look at it", n, stops)
+		test(t, src, tab, s, &stops)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
-		src.events <- source.Fault{Partition: p, Kind: source.FaultGap, Err: errors.New("retention")}
+	})
+}
+
+var p0 = offsets.Partition{Topic: "orders", TopicID: offsets.TopicID{1}}
+
+// tell hands an event to the sink, and lets a second pass.
+func (s *scripted) tell(ev source.Event) {
+	s.events <- ev
+	time.Sleep(1100 * time.Millisecond)
+}
+
+// records is a run of good records, or of bad ones.
+func records(from, to int64, value string) source.Records {
+	r := source.Records{Partition: p0, Range: offsets.Range{From: from, To: to}}
+	for o := from; o < to; o++ {
+		r.Recs = append(r.Recs, &kgo.Record{Topic: "orders", Offset: o, Value: []byte(value)})
+	}
+	return r
+}
+
+// A stopped partition that is looked at again, and meets something else before it has read one record, is begun again all the same: the
+// old STOP does not hold it for ever.
+func TestSink_StoppedPartitionThatMeetsAnotherFaultIsBegunAgain(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, _ *table, _ *sink.Sink, stops *int) {
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		src.tell(source.Fault{Partition: p0, Kind: source.FaultCorrupt, Err: errors.New("cut off")})
+		time.Sleep(7 * time.Second)
+		if n := src.started(); n != 2 || *stops != 1 {
+			t.Fatalf("begun %d times, %d stops: want one start, a stop, and a look at it", n, *stops)
+		}
+		src.tell(source.Fault{Partition: p0, Kind: source.FaultGap, Err: errors.New("retention")})
 		time.Sleep(time.Minute)
 		if n := src.started(); n < 3 {
 			t.Errorf("begun %d times: after the second fault nobody has looked again", n)
 		}
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
+	})
+}
+
+// A table that is rolled back while nothing comes for it is seen all the same: what the rollback removed is read again.
+func TestSink_RollbackOfAnIdleTableIsSeen(t *testing.T) {
+	for _, properties := range []bool{true, false} {
+		on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *int) {
+			tab.Edit(func(v *commit.View) { v.Caps.Properties = properties })
+			src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+			src.tell(records(0, 5, `{"id":1}`))
+			before := tab.Head()
+			src.tell(records(5, 7, `{"id":1}`))
+			if tab.Head() == before {
+				t.Fatal("the second batch is not in")
+			}
+			tab.Rollback(before)
+			time.Sleep(30 * time.Second)
+			src.mu.Lock()
+			defer src.mu.Unlock()
+			if src.last[p0].Offset != 5 {
+				t.Errorf("properties %v: the table stands at 5, and reading was begun at %d last", properties, src.last[p0].Offset)
+			}
+		})
+	}
+}
+
+// accept is an operator's word about p0.
+func accept(t *testing.T, tab *table, set map[offsets.Partition]offsets.Mark) {
+	t.Helper()
+	c := &commit.Committer{Table: tab, Name: "shop.orders", Sink: "x", Rollback: commit.Replay}
+	_, err := c.Accept(t.Context(), 0, func(commit.View, commit.State, error) (*commit.Edit, error) {
+		return &commit.Edit{Set: set, NewEpoch: true, Audit: &commit.Audit{Who: "operator"}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A STOP that was answered is over, also where no record follows that would show it.
+func TestSink_AnsweredStopOfTheLastRecordIsOver(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		src.tell(records(0, 1, "no json"))
+		if *stops != 1 || s.Status().Ready() {
+			t.Fatalf("%d stops, ready: %v", *stops, s.Status().Ready())
+		}
+		accept(t, tab, map[offsets.Partition]offsets.Mark{p0: {Next: 1, Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}})
+		time.Sleep(20 * time.Second)
+		if !s.Status().Ready() {
+			t.Errorf("%+v", s.Status().Tables[0])
+		}
+	})
+}
+
+// An incarnation of a topic that is gone stops nobody: the next one does, until that is answered.
+func TestSink_DeletedIncarnationIsNoStop(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		src.tell(records(0, 3, `{"id":1}`))
+		next := p0
+		next.TopicID = offsets.TopicID{2}
+		src.mu.Lock()
+		src.id = next.TopicID
+		src.mu.Unlock()
+		src.events <- source.Fault{Partition: p0, Kind: source.FaultRecreated, At: 3, Err: errors.New("another id")}
+		src.tell(source.Assigned{Partitions: []offsets.Partition{next}})
+		if *stops != 1 || s.Status().Ready() {
+			t.Fatalf("%d stops, ready: %v", *stops, s.Status().Ready())
+		}
+		accept(t, tab, map[offsets.Partition]offsets.Mark{next: {Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}})
+		time.Sleep(20 * time.Second)
+		if !s.Status().Ready() {
+			t.Errorf("%+v", s.Status().Tables[0])
+		}
+	})
+}
+
+// Who has lost all partitions of a table has no say in how it stands.
+func TestSink_WithoutPartitionsIsIdle(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		src.tell(records(0, 3, `{"id":1}`))
+		tab.Replace()
+		src.tell(records(3, 4, `{"id":1}`))
+		if *stops != 1 || s.Status().Tables[0].State != sink.Stopped {
+			t.Fatalf("%d stops, %s", *stops, s.Status().Tables[0].State)
+		}
+		src.tell(source.NewRevoked(source.Revoked{Partitions: []offsets.Partition{p0}}, func() {}))
+		if st := s.Status(); st.Tables[0].State != sink.Idle || st.Tables[0].Stop != nil || !st.Ready() {
+			t.Errorf("%+v", st.Tables[0])
 		}
 	})
 }

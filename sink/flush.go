@@ -115,7 +115,7 @@ func (l *lane) flushed(f *flush) {
 }
 
 func (l *lane) landed(f *flush) {
-	l.failures = 0
+	l.failures, l.looked = 0, time.Now()
 	ours := map[offsets.Partition]offsets.Mark{}
 	for id := range f.m.Spans {
 		if mark, has := f.receipt.State.Ledger.Marks[id]; has {

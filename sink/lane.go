@@ -49,6 +49,7 @@ type lane struct {
 	stopping    bool
 	abandoned   bool
 	recheck     time.Time
+	looked      time.Time // when we last saw where the table stands
 	wg          sync.WaitGroup
 
 	share share // of bad records
@@ -63,6 +64,7 @@ type part struct {
 	epoch     int32 // leader epoch of the record batch that holds next-1; offsets.NoEpoch if not known
 	committed int64
 	stop      *commit.Stop
+	gone      bool // its topic was deleted: it is ours, but nobody can read it any more
 }
 
 type leaving struct {
@@ -343,9 +345,13 @@ func (l *lane) fault(f source.Fault) {
 	if p == nil {
 		return
 	}
-	if f.Kind == source.FaultCorrupt || f.Kind == source.FaultDenied {
+	switch f.Kind {
+	case source.FaultCorrupt, source.FaultDenied:
 		l.stopPart(f.Partition, p, l.faultStop(f))
 		return
+	case source.FaultRecreated: // what follows is the affair of its next incarnation, which is assigned after this
+		p.gone = true
+		l.cleared(f.Partition, p)
 	}
 	// The log moved under us: what that means is decided where every start is checked, against the table's state.
 	l.again("read "+f.Partition.String(), fmt.Errorf("%s at offset %d: %w", f.Kind, f.At, f.Err))

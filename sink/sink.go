@@ -59,6 +59,7 @@ type Config struct {
 	TargetFileSize int64         // 0: the table's own, else 128 MiB
 	Shutdown       time.Duration // how long a stop may take
 	Recheck        time.Duration // how often what is stopped is looked at again; 0: RecheckEvery
+	Look           time.Duration // how often the table is looked at while nothing comes for it; 0: LookEvery
 	Policy         Policy
 	Events         Events                                  // optional
 	Now            func() time.Time                        // the wall clock by which commits judge ages; nil: the real one
@@ -77,6 +78,10 @@ type Policy struct {
 
 // RecheckEvery is how often a stopped table or partition is looked at again, unless Config.Recheck says otherwise.
 const RecheckEvery = 30 * time.Second
+
+// LookEvery is how often a table is looked at that gets no records, unless Config.Look says otherwise: somebody may have rolled it
+// back, or buried our state under snapshots of his own.
+const LookEvery = 5 * time.Minute
 
 // Sink is one run of one source into its tables. Make one with New, call Run once.
 type Sink struct {
@@ -98,6 +103,9 @@ type Sink struct {
 func New(cfg Config) *Sink {
 	if cfg.Recheck == 0 {
 		cfg.Recheck = RecheckEvery
+	}
+	if cfg.Look == 0 {
+		cfg.Look = LookEvery
 	}
 	if cfg.Jitter == nil {
 		cfg.Jitter = rand.N[time.Duration]

@@ -17,6 +17,7 @@ import (
 // started is the outcome of one start: from the table's state to positions for some of the lane's partitions.
 type started struct {
 	asked     map[offsets.Partition]*part
+	idle      offsets.Position // where the others stood then, if there was nothing of them on its way
 	table     Table
 	committer *commit.Committer
 	st        commit.State
@@ -31,7 +32,14 @@ func (l *lane) startWanted() bool {
 	if l.starting || l.stopping || (l.fresh && len(l.flushes) > 0) {
 		return false
 	}
-	return len(l.startable()) > 0
+	return len(l.startable()) > 0 || l.lookDue()
+}
+
+// lookDue tells whether the lane, which has nothing on its way, should see whether the table is still as it left it.
+func (l *lane) lookDue() bool { return l.idle() && time.Since(l.looked) >= l.s.cfg.Look }
+
+func (l *lane) idle() bool {
+	return !l.fresh && l.open == nil && len(l.flushes) == 0 && len(l.backlog) == 0 && l.stop() == nil && len(l.startedParts()) > 0
 }
 
 // startable are the partitions that are not started, and not stopped unless it is time to look again.
@@ -42,7 +50,7 @@ func (l *lane) startable() map[offsets.Partition]*part {
 		return out
 	}
 	for id, p := range l.parts {
-		if !p.started && (p.stop == nil || again) && l.misroutes[id.Topic] == nil {
+		if !p.started && !p.gone && (p.stop == nil || again) && l.misroutes[id.Topic] == nil {
 			out[id] = p
 		}
 	}
@@ -59,6 +67,10 @@ func (l *lane) startDue(ctx context.Context) {
 		defer func() { l.recheck = time.Time{} }()
 	}
 	asked := l.startable()
+	var idle offsets.Position
+	if l.idle() {
+		idle = l.positions()
+	}
 	l.starting = true
 	l.view.starting()
 	table, committer := l.table, l.committer
@@ -70,7 +82,9 @@ func (l *lane) startDue(ctx context.Context) {
 	l.wg.Add(1)
 	go func() {
 		defer l.wg.Done()
-		l.in.put(l.start(ctx, asked, table, committer, known))
+		r := l.start(ctx, asked, table, committer, known)
+		r.idle = idle
+		l.in.put(r)
 	}()
 }
 
@@ -131,6 +145,7 @@ func (l *lane) newCommitter(t Table) *commit.Committer {
 func (l *lane) began(r started) {
 	l.starting = false
 	l.cancelStart()
+	l.looked = time.Now()
 	if r.table != nil {
 		l.table, l.committer = r.table, r.committer
 	}
@@ -151,7 +166,7 @@ func (l *lane) began(r started) {
 		l.stopTable(l.incompatible(err))
 		return
 	}
-	if !l.fresh && r.st.Epoch != l.epoch { // the others hold batches of an epoch that is over
+	if !l.fresh && (r.st.Epoch != l.epoch || l.moved(r)) { // what the others hold is of a state that is over
 		l.epoch = r.st.Epoch
 		l.again("", nil)
 		l.lookOnceMore()
@@ -163,12 +178,22 @@ func (l *lane) began(r started) {
 	l.place(r)
 }
 
+// moved tells whether the table stands elsewhere than where an idle lane has left it: somebody has rolled it back.
+func (l *lane) moved(r started) bool {
+	for id, at := range r.idle {
+		if p := l.parts[id]; p != nil && p.started && p.next == at && l.idle() && r.st.Ledger.Marks[id].Next != at {
+			return true
+		}
+	}
+	return false
+}
+
 // place starts the partitions that are still ours at the table's positions.
 func (l *lane) place(r started) {
 	starts, at := map[offsets.Partition]source.Start{}, offsets.Position{}
 	for id, p := range r.asked {
-		if l.parts[id] != p {
-			continue // left us meanwhile
+		if l.parts[id] != p || p.gone {
+			continue // left us meanwhile, or was deleted
 		}
 		if s := r.stops[id]; s != nil {
 			l.stopPart(id, p, s)
@@ -183,6 +208,9 @@ func (l *lane) place(r started) {
 			start = source.Start{Offset: p.next, LeaderEpoch: p.epoch}
 		}
 		p.started, p.next, p.epoch, p.committed = true, start.Offset, start.LeaderEpoch, m.Next
+		if p.stop != nil && (start.Offset > p.stop.Offset || !seenByReading(p.stop.Reason)) {
+			l.cleared(id, p)
+		}
 		starts[id], at[id] = start, start.Offset
 	}
 	if l.open != nil {
@@ -196,6 +224,15 @@ func (l *lane) place(r started) {
 	}
 	l.s.cfg.Source.StartAt(starts)
 	call(l.s.cfg.Events.Positioned, l.name, at)
+}
+
+// seenByReading tells whether only reading shows that a partition's STOP is over; all others are looked for at every start.
+func seenByReading(why commit.Reason) bool {
+	switch why {
+	case commit.BadRecord, commit.TooManyBad, commit.CorruptLog, commit.NotAllowed:
+		return true
+	}
+	return false
 }
 
 // describe takes over the table's schema and spec for the batches to come.

@@ -40,12 +40,12 @@ func (v *laneView) init(name string, e *Entry) {
 func (v *laneView) settle(assigned bool) {
 	state := Running
 	switch {
-	case v.stop != nil:
+	case v.stop != nil && (assigned || v.stop.Reason == commit.CatalogLies): // whoever has the partitions now looks for himself
 		state = Stopped
-	case v.failing:
-		state = Waiting
 	case !assigned:
 		state = Idle
+	case v.failing:
+		state = Waiting
 	case !v.begun:
 		state = Starting
 	}
@@ -190,7 +190,9 @@ func (s *Sink) Status() Status {
 	for _, l := range lanes {
 		l.view.mu.Lock()
 		t := l.view.status
-		t.Stop = l.view.stop
+		if t.State == Stopped {
+			t.Stop = l.view.stop
+		}
 		t.Partitions = append([]PartitionStatus{}, t.Partitions...)
 		t.Commits = append([]CommitInfo{}, t.Commits...)
 		t.RowsPerSec = l.view.received.perSecond(time.Now())

@@ -38,8 +38,9 @@ type world struct {
 
 type table struct {
 	*committest.Memory
-	dir    string
-	refuse func() error // of Describe
+	dir        string
+	refuse     func() error // of Describe
+	properties iceberg.Properties
 }
 
 var schema = iceberg.NewSchema(0,
@@ -53,7 +54,7 @@ func (t *table) Describe(v commit.View) (writer.Table, error) {
 		}
 	}
 	return writer.Table{Name: "shop.orders", UUID: v.TableUUID, Location: "file://" + t.dir, Schema: schema, Spec: *iceberg.UnpartitionedSpec,
-		FormatVersion: 2, Store: storage.NewFiles()}, nil
+		FormatVersion: 2, Properties: t.properties, Store: storage.NewFiles()}, nil
 }
 
 func newWorld(t *testing.T, partitions int32, topics ...string) *world {
