@@ -77,6 +77,8 @@ func withAdvice(err error) error {
 		return fmt.Errorf("%w; grant READ and DESCRIBE on the topic to sinker's user", err)
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return fmt.Errorf("%w; grant READ and DESCRIBE on the group to sinker's user", err)
+	case errors.Is(err, kerr.InconsistentGroupProtocol):
+		return fmt.Errorf("%w; the group has members that are no sinker and share partitions another way than cooperative-sticky: end them, or give kafka.group a name of its own", err)
 	case errors.Is(err, kerr.InvalidSessionTimeout):
 		return fmt.Errorf("%w; set kafka.session_timeout within the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms", err)
 	case errors.Is(err, kerr.CoordinatorNotAvailable):

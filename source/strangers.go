@@ -23,13 +23,29 @@ func (g *Group) Strangers(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("source: ask for the members of group %s: %w", g.cfg.Group, err)
 	}
 	var out []string
+	note := func(client, host string) {
+		if client != g.cfg.ClientID {
+			out = append(out, fmt.Sprintf("%s at %s", client, strings.TrimPrefix(host, "/")))
+		}
+	}
+	members := 0
 	for _, d := range resp.Groups {
 		if err := kerr.ErrorForCode(d.ErrorCode); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return nil, fmt.Errorf("source: ask for the members of group %s: %w", g.cfg.Group, err)
 		}
 		for _, m := range d.Members {
-			if m.ClientID != g.cfg.ClientID {
-				out = append(out, fmt.Sprintf("%s at %s", m.ClientID, strings.TrimPrefix(m.ClientHost, "/")))
+			members++
+			note(m.ClientID, m.ClientHost)
+		}
+	}
+	if members == 0 { // it may be a group of Kafka 4's own protocol, which the request above does not see
+		req := kmsg.NewPtrConsumerGroupDescribeRequest()
+		req.Groups = []string{g.cfg.Group}
+		if resp, err := req.RequestWith(ctx, g.cl); err == nil { // older brokers have no such groups
+			for _, d := range resp.Groups {
+				for _, m := range d.Members {
+					note(m.ClientID, m.ClientHost)
+				}
 			}
 		}
 	}
