@@ -184,7 +184,7 @@ func (c *Committer) age(b *manifest.Manifest) time.Duration {
 // settled reads the table until its state can be built on: whatever was acknowledged is seen, and a state that is dirty
 // has been anchored again.
 func (c *Committer) settled(ctx context.Context) (View, State, error) {
-	for {
+	for anchored := 0; ; {
 		v, st, err := c.read(ctx)
 		if err != nil {
 			return v, st, err
@@ -192,16 +192,27 @@ func (c *Committer) settled(ctx context.Context) (View, State, error) {
 		if !st.Dirty {
 			return v, st, nil
 		}
+		if anchored == mostAnchors {
+			return v, st, c.lies(&v, fmt.Sprintf("the state was anchored %d times in a row, and each time the table showed another one at once: "+
+				"the catalog applies requests more than once, or somebody moves the branch back each time", anchored))
+		}
 		if c.Rollback == StopOnRollback {
 			return v, st, c.named(stop(v, RolledBack, fmt.Sprintf("the branch was moved back to offsets of snapshot %d, and policy.rollback is stop", st.Holder),
 				"to read the removed rows again: `sinker offsets accept --table TABLE --position start --reason WHY`, or policy.rollback: replay; "+
 					"to leave them out: `sinker offsets accept --table TABLE --position mirror --reason WHY`"))
 		}
-		if _, err := c.send(ctx, v, Reanchor(v, st, c.Hash, freshEpoch())); err != nil {
+		id, err := c.send(ctx, v, Reanchor(v, st, c.Hash, freshEpoch()))
+		if err != nil {
 			return v, st, err
+		}
+		if id != 0 {
+			anchored++
 		}
 	}
 }
+
+// mostAnchors is how many anchors in a row may be in vain.
+const mostAnchors = 5
 
 // Reanchor is the change that says st once more, in an empty snapshot with an epoch that no state ever had: what was built on the
 // old one will not fit any more.

@@ -45,6 +45,9 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 			return false, c.lies(v, fmt.Sprintf("it acknowledged snapshot %d, and no trace of it is in the table", p.snapshot))
 		}
 	}
+	if listed && (s.Sink != c.Sink || s.Ledger == nil) {
+		return false, c.lies(v, fmt.Sprintf("snapshot %d was applied without what its summary was to say: its rows are in the table, its offsets are not", p.snapshot))
+	}
 	if listed && v.Caps.History && s.Parent != p.parent {
 		return false, c.lies(v, fmt.Sprintf("snapshot %d was to be applied on %d only, and was applied on %d: commits of others may be lost", p.snapshot, p.parent, s.Parent))
 	}

@@ -61,6 +61,8 @@ const (
 	LoseReply       // applied, answered with an error
 	Lie             // answered with success, not applied
 	Blind           // applied whatever the requirements say: a catalog that ignores them
+	Twice           // applied, and once more on top of itself
+	Bare            // applied, but the snapshot's summary is lost
 )
 
 // NewMemory is an empty table with all capabilities. clock may be nil.
@@ -193,8 +195,20 @@ func (m *Memory) append(ctx context.Context, base commit.View, c commit.Change, 
 		return 0, &commit.Error{Class: commit.Conflict, Err: errors.New("requirement failed: tag")}
 	}
 	m.apply(id, c)
-	if fault == LoseReply {
+	switch fault {
+	case LoseReply:
 		return 0, errFault
+	case Twice: // a snapshot lists all that the table holds, so no row is there twice
+		m.view.Snapshots = maps.Clone(m.view.Snapshots)
+		s := m.view.Snapshots[id]
+		s.ID, s.Parent, s.Sequence = id^1, id, s.Sequence+1
+		m.view.Snapshots[s.ID], m.view.Head, m.view.LastSequence = s, s.ID, s.Sequence
+		m.touch()
+	case Bare:
+		m.view.Snapshots = maps.Clone(m.view.Snapshots)
+		s := m.view.Snapshots[id]
+		m.view.Snapshots[id] = commit.Snapshot{ID: id, Parent: s.Parent, Sequence: s.Sequence, Time: s.Time, Operation: s.Operation}
+		m.touch()
 	}
 	return id, nil
 }
