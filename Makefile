@@ -22,9 +22,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitID=$(COMMIT)
 export CGO_ENABLED := 0
 
 # HEAVY rooms start processes, open many ports or load the machine: one package at a time. PLAIN ones have no concurrency worth
-# compiling every driver a second time for. All others, new ones too, run under the race detector.
+# compiling every driver a second time for, or compute for minutes. All others, new ones too, run under the race detector.
 HEAVY := ./testenv/... ./cmd/...
-PLAIN := ./catalog/... ./config/... ./schema/... ./docs/... ./deploy/...
+PLAIN := ./catalog/... ./config/... ./schema/... ./docs/... ./deploy/... ./commit/modelcheck/...
 raced = $$(comm -23 <(go list ./... | sort) <(go list $(HEAVY) $(PLAIN) | sort))
 
 .PHONY: help
