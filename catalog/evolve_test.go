@@ -86,3 +86,34 @@ func TestEvolve_RepartitionedUnderAnOpenBatch(t *testing.T) {
 		}
 	}
 }
+
+// Columns are known by their ids: another team puts them in another order, renames one and makes a required one optional while a batch is open.
+// What the batch holds, and what the next one brings, is under the right names, and a record without the column is a row now.
+func TestEvolve_ReorderedRenamedAndMadeOptionalUnderAnOpenBatch(t *testing.T) {
+	w := newWorld(t)
+	tb := w.made("shop.cols", 2, nil, schema.Column{Name: "id", Type: "long", Required: true}, schema.Column{Name: "region", Type: "string", Required: true}, schema.Column{Name: "n", Type: "int"})
+	open := begin(t, tb, 0)
+	add(t, open, 0, `{"id":1,"region":"eu","n":10}`)
+	w.alter("shop.cols", func(tx *icetable.Transaction) error {
+		return tx.UpdateSchema(true, false).MoveFirst([]string{"n"}).MoveAfter([]string{"id"}, []string{"region"}).
+			UpdateColumn([]string{"region"}, icetable.ColumnUpdate{Required: iceberg.Optional[bool]{Val: false, Valid: true}}).RenameColumn([]string{"n"}, "amount").Commit()
+	})
+	add(t, open, 1, `{"id":2,"region":"us","n":20}`)
+	old := land(t, tb, open)
+	b := begin(t, tb, 2)
+	add(t, b, 2, `{"id":3,"amount":30}`, `{"amount":40,"region":null,"id":4}`)
+	young := land(t, tb, b)
+	if old.SchemaID == young.SchemaID {
+		t.Errorf("both batches are of schema %d", old.SchemaID)
+	}
+	names := ""
+	for _, f := range w.foreign("shop.cols").Schema().Fields() {
+		names += f.Name + " "
+	}
+	if names != "amount region id " {
+		t.Fatalf("the columns are %s", names)
+	}
+	wantRows(t, w.rows("shop.cols"), `{"amount":10,"id":1,"region":"eu"}`, `{"amount":20,"id":2,"region":"us"}`, `{"amount":30,"id":3,"region":null}`, `{"amount":40,"id":4,"region":null}`)
+	wantRows(t, w.rows("shop.cols", icetable.WithRowFilter(iceberg.GreaterThanEqual(iceberg.Reference("amount"), int32(20)))),
+		`{"amount":20,"id":2,"region":"us"}`, `{"amount":30,"id":3,"region":null}`, `{"amount":40,"id":4,"region":null}`)
+}
