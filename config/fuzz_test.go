@@ -12,6 +12,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a, *a]\nb: &b [*a, *a, *a]\nsink: *b\n"))
 	f.Add([]byte("tables: &t\n  - <<: *t\n"))
 	f.Add([]byte("? a\n: b\n"))
+	f.Add([]byte("tables: &t\n  - &t\n   <<: *t\n")) // merges itself
+	f.Add([]byte("sink: &a {<<: *b, <<: *b}\nkafka: &b {<<: *a, <<: *a}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("f", data, env, envNames)
 		if err == nil {

@@ -19,10 +19,14 @@ type reader struct {
 	written map[string]string // what the file says where a value came from the environment
 	anchors map[string]ast.Node
 	visits  int
+	merges  int
 }
 
-// maxVisits bounds aliases that hold aliases; no honest file comes near it.
-const maxVisits = 50_000
+// maxVisits bounds aliases that hold aliases, maxMerges sections that merge sections, or themselves; no honest file comes near them.
+const (
+	maxVisits = 50_000
+	maxMerges = 1_000
+)
 
 func (r *reader) fault(p position, path, what, want, hint string) {
 	r.faults = append(r.faults, Fault{File: r.file, Line: p.line, Column: p.column, Path: path, What: what, Want: want, Hint: hint})
@@ -198,6 +202,12 @@ func (r *reader) pairs(node ast.Node, path, want string, known []string) ([]pair
 	seen := map[string]position{}
 	for _, kv := range values {
 		if _, ok := kv.Key.(*ast.MergeKeyNode); ok {
+			if r.merges++; r.merges > maxMerges {
+				if r.merges == maxMerges+1 {
+					r.fault(place(kv.Key), path, fmt.Sprintf("more than %d sections are merged in this file, or one of them merges itself", maxMerges), "fewer of <<", "")
+				}
+				continue
+			}
 			if m := r.plain(kv.Value, path); m != nil {
 				more, _ := r.pairs(m, path, "a section to merge", nil)
 				merged = append(merged, more...)
