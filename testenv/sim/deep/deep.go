@@ -57,7 +57,7 @@ type Result struct {
 	Trace   fate.Trace
 	Found   []oracle.Violation
 	Err     error // the world itself failed: nothing can be said of sinker
-	Story   string
+	Story   *story.Story
 	Records int
 	Commits int           // of batches
 	Took    time.Duration // by the world's clock
@@ -92,6 +92,7 @@ type world struct {
 	pending int                // things to be done later
 	fault   error
 	ending  bool
+	lenient bool // the policies are those that go on
 
 	// As it was at the end.
 	finals  map[string]version
@@ -127,10 +128,7 @@ func Run(t *testing.T, c Case) *Result {
 	if r.Err = errors.Join(r.Err, w.fault); r.Err == nil {
 		r.Found, r.Commits, r.Err = w.judge()
 	}
-	r.Trace, r.Records = w.fate.Trace(), len(w.records)
-	if r.Failed() {
-		r.Story = w.story.String()
-	}
+	r.Trace, r.Records, r.Story = w.fate.Trace(), len(w.records), w.story
 	return r
 }
 
@@ -155,7 +153,8 @@ func (w *world) live() (err error) {
 		time.Sleep(137 * time.Millisecond)
 	}
 	w.weather()
-	w.fate.Quiet()
+	w.settle()
+	w.answer()
 	w.fill()
 	w.stopped = w.calm()
 	w.endAll()
@@ -246,6 +245,7 @@ func (w *world) fill() {
 			return
 		}
 		time.Sleep(time.Second)
+		w.log.sweep()
 		for _, t := range topics {
 			w.log.feed(t)
 		}
@@ -310,8 +310,9 @@ func done(c chan struct{}) bool {
 	}
 }
 
-// calm waits until everything has arrived, and tells which partitions wait for an operator.
-func (w *world) calm() map[oracle.Part]bool {
+// settle ends all faults.
+func (w *world) settle() {
+	w.fate.Quiet()
 	w.mu.Lock()
 	for _, k := range w.workers {
 		if !k.dead.Load() {
@@ -327,6 +328,10 @@ func (w *world) calm() map[oracle.Part]bool {
 	if w.pick(0) == nil {
 		w.startOne()
 	}
+}
+
+// calm waits until everything has arrived, and tells which partitions wait for an operator all the same.
+func (w *world) calm() map[oracle.Part]bool {
 	end := time.Now().Add(patience)
 	for time.Now().Before(end) && !w.failed() {
 		time.Sleep(2 * time.Second)

@@ -113,6 +113,46 @@ func (w *world) crash(name string) {
 	w.later(again, func() { w.startOne() })
 }
 
+// resetAll breaks all connections of all processes.
+func (w *world) resetAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.workers {
+		k.host.Reset()
+	}
+}
+
+// policies is how processes are configured now.
+func (w *world) policies() Case {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.c
+	if w.lenient {
+		c.SkipGap, c.Follow, c.SkipBad, c.StopBack = true, true, true, false
+	}
+	return c
+}
+
+// answer is the operator's to every STOP: the policies that let sinker go on, and all processes started again.
+func (w *world) answer() {
+	w.mu.Lock()
+	stops := len(w.stops)
+	w.lenient = true
+	w.mu.Unlock()
+	if stops == 0 {
+		return
+	}
+	w.tell("operator", "changes the policies, and starts all processes again")
+	n := 0
+	for k := w.pick(0); k != nil; k = w.pick(0) {
+		k.end()
+		n++
+	}
+	for range n {
+		w.startOne()
+	}
+}
+
 // freeze holds the links of a process for d.
 func (w *world) freeze(name string, d time.Duration) {
 	w.mu.Lock()

@@ -42,6 +42,9 @@ type cluster struct {
 
 	mu    sync.Mutex
 	heard map[string]time.Time // when the group last heard of a member
+
+	preparing int32 // the generation after which a rebalance was last seen, and
+	since     time.Time
 }
 
 func (w *world) startBrokers() error {
@@ -90,14 +93,24 @@ func (c *cluster) hears(r kmsg.Request) bool {
 }
 
 // silence is how long the group bears with a member that says nothing: longer than one waits in a rebalance.
-const silence = 45 * time.Second
+const silence = rebalance + session
 
-// sweep takes members out of the group that have been silent, as a broker does. This one forgets to where a member's connection broke
-// while it waited for its answer to a join: without a timer of its own it would stay for ever.
+// sweep sees to it that the group goes on where the broker of this world would not let it, as real ones do. It forgets to watch a
+// member whose connection broke while it waited for the answer to a join; and it miscounts those who join when one is given up that
+// waits for its assignment, and then waits for more than there are, anew with each who tries again. The first is taken out here; from
+// the second it recovers when all try at the same time.
 func (c *cluster) sweep() {
 	info := c.GroupInfo(group)
 	if info == nil {
 		return
+	}
+	if info.State != "PreparingRebalance" || info.Epoch != c.preparing {
+		c.preparing, c.since = info.Epoch, time.Now()
+	}
+	if time.Since(c.since) > rebalance+2*time.Second {
+		c.w.tell("log", "the group has been in a rebalance for %s: all connections are broken", time.Since(c.since))
+		c.since = time.Now()
+		c.w.resetAll()
 	}
 	for _, m := range info.Members {
 		c.mu.Lock()

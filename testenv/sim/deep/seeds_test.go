@@ -154,9 +154,9 @@ func violations(r *deep.Result) string {
 // TestDeep_OneSeed tells what becomes of the world of SINKER_SEED, to look at.
 func TestDeep_OneSeed(t *testing.T) {
 	r := deep.Run(t, deep.Draw(number(t, "SINKER_SEED", 1)))
-	t.Logf("seed %d: %d records, %d commits, %d faults, %s", r.Case.Seed, r.Records, r.Commits, len(r.Trace), r.Took)
+	t.Logf("%s\nseed %d: %d records, %d commits, %d faults, %s", r.Story, r.Case.Seed, r.Records, r.Commits, len(r.Trace), r.Took)
 	if r.Failed() {
-		t.Errorf("%v\n%s\n%s", r.Err, violations(r), r.Story)
+		t.Errorf("%v\n%s", r.Err, violations(r))
 	}
 }
 

@@ -27,6 +27,8 @@ const (
 	sinkID   = "x"
 	shutdown = 8 * time.Second
 	session  = 10 * time.Second
+
+	rebalance = 12 * time.Second
 )
 
 var schema = iceberg.NewSchema(0,
@@ -151,25 +153,26 @@ func (k *worker) pause(ctx context.Context, step string, err error) bool {
 
 // once is one source and one sink.
 func (k *worker) once(ctx context.Context, cat *catalog.Catalog) error {
+	policies := k.w.policies()
 	var names []string
 	var entries []sink.Entry
 	for _, t := range topics {
 		names = append(names, t)
 		entries = append(entries, sink.Entry{
-			Topics: []string{t}, Table: tableOf(t), Start: source.Earliest, Hash: "sim", SkipBad: k.w.c.SkipBad,
+			Topics: []string{t}, Table: tableOf(t), Start: source.Earliest, Hash: "sim", SkipBad: policies.SkipBad,
 			Open:    func(ctx context.Context, name string) (sink.Table, error) { return openTable(ctx, cat, name) },
 			Decoder: func(s *iceberg.Schema) (decode.Decoder, error) { return decode.New("json", s, decode.Options{}) },
 		})
 	}
 	from, err := source.Open(ctx, source.Config{
-		Brokers: brokers, Group: group, ClientID: k.name, Topics: names, Refresh: 3 * time.Second, SessionTimeout: session, RebalanceTimeout: 30 * time.Second,
+		Brokers: brokers, Group: group, ClientID: k.name, Topics: names, Refresh: 3 * time.Second, SessionTimeout: session, RebalanceTimeout: rebalance,
 		Budget: k.budget.Part(16 << 20), Opts: []kgo.Opt{kgo.Dialer(k.host.DialContext)},
 	})
 	if err != nil {
 		return err
 	}
-	policy := sink.Policy{Rollback: commit.Replay, SkipGap: k.w.c.SkipGap, FollowRecreate: k.w.c.Follow}
-	if k.w.c.StopBack {
+	policy := sink.Policy{Rollback: commit.Replay, SkipGap: policies.SkipGap, FollowRecreate: policies.Follow}
+	if policies.StopBack {
 		policy.Rollback = commit.StopOnRollback
 	}
 	s := sink.New(sink.Config{Sink: sinkID, Group: group, Source: from, Entries: entries, Budget: k.budget, Every: time.Duration(k.w.c.Every) * time.Millisecond,
