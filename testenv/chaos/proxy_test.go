@@ -134,3 +134,57 @@ func TestProxy_Down(t *testing.T) {
 		t.Errorf("%d requests reached the server, want 2", n)
 	}
 }
+
+// What is done twice reaches the server twice, and the client hears one answer, at once or before the copy is even sent. Half an
+// answer, a status in its place and a reset come after the server did the work, or without that.
+func TestProxy_CopiesAndBrokenAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		rule    Rule
+		reached int64
+		fails   bool
+	}{
+		{"twice at once", Rule{Twice: AtOnce}, 2, false},
+		{"again later", Rule{Twice: Late, Delay: 100 * time.Millisecond}, 2, false},
+		{"half an answer", Rule{Lose: LoseHalf}, 1, true},
+		{"reset after success", Rule{Lose: LoseAnswer, Reset: true}, 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, seen, client := setUp(t)
+			var felt atomic.Int64
+			c.rule.Match, c.rule.Times, c.rule.Seen = all, 1, &felt
+			remove := p.AddRule(c.rule)
+			got, err := post(t.Context(), client, p.URL, "hello")
+			if (err != nil) != c.fails || err == nil && !strings.HasSuffix(got, "got hello") {
+				t.Errorf("the client got %q, %v", got, err)
+			}
+			for until := time.Now().Add(10 * time.Second); seen.Load() < c.reached && time.Now().Before(until); time.Sleep(time.Millisecond) {
+			}
+			if seen.Load() != c.reached || felt.Load() != 1 {
+				t.Errorf("%d requests reached the server, the rule held %d times; want %d and 1", seen.Load(), felt.Load(), c.reached)
+			}
+			remove()
+		})
+	}
+	for lose, reached := range map[Loss]int64{LoseRequest: 0, LoseAnswer: 1} {
+		p, seen, client := setUp(t)
+		p.SetRules(Rule{Match: all, Lose: lose, Status: http.StatusServiceUnavailable})
+		resp, err := client.Post(p.URL, "text/plain", strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable || seen.Load() != reached {
+			t.Errorf("status %d after %d requests reached the server, want 503 after %d", resp.StatusCode, seen.Load(), reached)
+		}
+	}
+}
+
+// A rule that was taken away holds no longer.
+func TestProxy_RulesAreTakenAway(t *testing.T) {
+	p, _, c := setUp(t)
+	p.AddRule(Rule{Match: all, Lose: LoseRequest})()
+	if _, err := post(t.Context(), c, p.URL, "x"); err != nil {
+		t.Error(err)
+	}
+}

@@ -39,11 +39,15 @@ type Trap struct {
 // SetTrap lays a trap for the next request that matches. An early trap catches it as soon as its head has come, which is
 // while an upload is open; it can hold at Arrived only.
 func (p *Proxy) SetTrap(match func(*http.Request) bool, at Moment, early bool) *Trap {
-	t := &Trap{at: at, early: early, caught: make(chan struct{}), fate: make(chan Fate, 1)}
+	t := newTrap(at, early)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rules = append([]*Rule{{Match: match, Times: 1, trap: t}}, p.rules...)
 	return t
+}
+
+func newTrap(at Moment, early bool) *Trap {
+	return &Trap{at: at, early: early, caught: make(chan struct{}), fate: make(chan Fate, 1)}
 }
 
 // Wait returns when a request is held, or with the context's error.
@@ -72,6 +76,14 @@ func (t *Trap) hold(m Moment) bool {
 func Commits(table string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tables/"+table)
+	}
+}
+
+// Metadata matches requests that bring a metadata file of a table to a store, which is the step before a SQL catalog is asked to
+// point at it.
+func Metadata(table string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/"+table+"/metadata/") && strings.HasSuffix(r.URL.Path, ".metadata.json")
 	}
 }
 
