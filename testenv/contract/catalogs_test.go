@@ -140,6 +140,7 @@ func (k kind) subject(t *testing.T, l *lake) committest.Subject {
 
 // Every catalog keeps what it is declared to keep, and sinker keeps its promise on it.
 func TestCatalogs_PassTheSuite(t *testing.T) {
+	t.Parallel()
 	reports := make([]committest.Report, len(kinds))
 	for i, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {

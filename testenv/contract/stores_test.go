@@ -14,6 +14,7 @@ import (
 
 // Every store keeps immutable objects, each whole or not there.
 func TestStores_PassTheSuite(t *testing.T) {
+	t.Parallel()
 	const part = 5 << 20 // the smallest that S3 allows
 	s3 := func(open func(t *testing.T) *real.S3) func(*testing.T) {
 		return func(t *testing.T) {

@@ -1,3 +1,0 @@
-package contract
-
-func removeBinary() {}
