@@ -92,3 +92,25 @@ func (w *walk) landed(n *state, head, id uint8) bool {
 	}
 	return false
 }
+
+// seen tells whether a load shows batch id in the lineage of its head, as far back as it goes.
+func (w *walk) seen(t *table, history bool, id uint8) bool {
+	at := t.Head
+	for range t.N { // a catalog may show a circle
+		if at == 0 {
+			break
+		}
+		s := &t.Snap[at-1]
+		if !w.shown(t, at) && !(history && s.Kept == logged) {
+			return false
+		}
+		if s.Batches&(1<<id) != 0 {
+			return true
+		}
+		if w.Shows == ShowsHead {
+			break
+		}
+		at = s.Parent
+	}
+	return false
+}

@@ -13,11 +13,13 @@ const (
 	faultDone
 	faultStale
 	faultTaken
+	faultSeen
 )
 
 var faults = [...]string{"", "I2: a change says something else than its batches account for",
 	"I6: a batch is said to have landed and is not in the table", "I6: a batch was given up that fits",
-	"F: a batch fits a state that is dirty, or none"}
+	"F: a batch fits a state that is dirty, or none",
+	"I6: a batch is said to be stale and is in the table"}
 
 // told is what the complete lineage of a snapshot tells of a sink id, whatever was expired since.
 type told struct {

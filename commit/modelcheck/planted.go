@@ -52,7 +52,8 @@ func Planteds() []Planted {
 		only("I3", plant(CarriesMirrors, "I3", func(c *Config) { two(c); c.Snapshots = 6; c.May = may{SetCurrent: 1, Expire: 1, Untag: 1} })),
 	}
 	late := world("epoch without a tag", func(c *Config) { files(c); c.Net, c.NoTags = 2, true })
-	return append(list, Planted{Config: late, Want: "I3"})
+	neither := world("neither tag nor epoch", func(c *Config) { files(c); c.NoTags, c.Mutant = true, KeepsEpoch })
+	return append(list, Planted{Config: late, Want: "I3"}, Planted{Config: neither, Want: "I3"})
 }
 
 // Limits are what the protocol does not hold against, and says so: each takes several foreign acts that no tool does by itself.

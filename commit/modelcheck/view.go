@@ -182,7 +182,7 @@ func (m *model) change(x int, c commit.Change) change {
 	for id, o := range c.Others {
 		next, ok := m.next(1-x, o.Ledger)
 		out.Other = other{Carrier: uint8(o.Carrier), Epoch: uint8(o.Epoch), Next: next}
-		out.Good = out.Good && ok && m.sinks == 2 && id == sinkIDs[1-x]
+		out.Good = out.Good && ok && o.Carrier != 0 && m.sinks == 2 && id == sinkIDs[1-x]
 	}
 	return out
 }
@@ -263,7 +263,8 @@ func (w *walk) resolve(t *table, v commit.View, x int) *verdict {
 		again.Epoch = st.Epoch
 	}
 	out.reanchor = w.change(x, again)
-	out.other = w.change(x, commit.Land(v, st, "h", commit.Folded{Next: st.Ledger})).Other
+	land := w.change(x, commit.Land(v, st, "h", commit.Folded{Next: st.Ledger}))
+	out.other, out.good = land.Other, out.good && land.Good && out.reanchor.Good
 	if w.Late && x == 0 && out.next[1] == none {
 		e := commit.Edit{Set: map[offsets.Partition]offsets.Mark{partition(x, 1): w.mark(x, 1, 0)}}
 		out.extended = w.change(x, e.Change(v, st, "h", fresh))

@@ -96,7 +96,7 @@ type walk struct {
 // memo is a table, what a load of it shows, and what the rules say of each sink id, once they were asked.
 type memo struct {
 	of   table
-	view commit.View
+	view *commit.View // nil once everybody was asked
 	is   [2]*verdict
 }
 
@@ -112,12 +112,16 @@ func newWalker(m *model) *walk {
 
 func (w *walk) verdict(t *table, x int) *verdict {
 	at := &w.memo[maphash.Bytes(w.seed, raw(t))%memos]
-	if at.view.Snapshots == nil || at.of != *t {
-		*at = memo{of: *t, view: w.view(t, false)}
-		at.view.HistoryComplete = w.Mutant == HidesHistory
+	if at.view == nil && at.is[0] == nil || at.of != *t {
+		v := w.view(t, false)
+		v.HistoryComplete = w.Mutant == HidesHistory
+		*at = memo{of: *t, view: &v}
 	}
 	if at.is[x] == nil {
-		at.is[x] = w.ask(t, at.view, x)
+		at.is[x] = w.ask(t, *at.view, x)
+		if at.is[0] != nil && at.is[w.sinks-1] != nil {
+			at.view = nil
+		}
 	}
 	return at.is[x]
 }

@@ -154,7 +154,7 @@ func (w *walk) submit(s *state, t *table, v *verdict, i, j, stale int) {
 	}
 	n.W[i].Gen = t.Gen
 	if f.taken == 0 {
-		w.drop(&n, t, x, i, f)
+		w.drop(&n, t, v, i, f)
 		w.emit(&n, kGiveUp, i, int(f.done), int(f.stale), stale)
 		return
 	}
@@ -202,15 +202,20 @@ func (w *walk) put(n *state, r request, kind uint8, who, stale int) {
 }
 
 // drop takes worker i's batches away, all of which f has judged, and judges f.
-func (w *walk) drop(n *state, t *table, x, i int, f fold) {
-	me := &n.W[i]
+func (w *walk) drop(n *state, t *table, v *verdict, i int, f fold) {
+	x, me := w.Workers[i], &n.W[i]
 	for k := range me.Q[:me.N] {
 		b := &me.Q[k]
 		if n.Fault == 0 && f.done>>k&1 != 0 && !w.landed(n, t.Head, b.ID) {
 			n.Fault = faultDone
 		}
-		if n.Fault == 0 && f.stale>>k&1 != 0 && w.fitsTruly(n, t.Head, x, b) {
-			n.Fault = faultStale
+		if n.Fault == 0 && f.stale>>k&1 != 0 {
+			switch {
+			case w.fitsTruly(n, t.Head, x, b):
+				n.Fault = faultStale
+			case w.seen(t, v.history, b.ID):
+				n.Fault = faultSeen
+			}
 		}
 		if b.Sent == 0 || w.deletes(n, t, b, f.stale>>k&1 != 0) {
 			n.Deleted |= 1 << b.ID // the production rule: only files that were never named in a request nor handed over

@@ -1,10 +1,12 @@
-// Command cmd walks through configurations of the model by name, and tells the story of a violation.
+// Command cmd walks through worlds of the model, given by how their names begin, and tells the story of a violation. Without
+// names it lists them: q- the small set, c- the set of CI, r- that of a release, then the planted faults and the known limits.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,10 @@ func main() {
 	untraced := flag.Bool("untraced", false, "16 bytes a state; a violation is walked to twice")
 	counts := flag.Bool("counts", false, "print what was reached")
 	flag.Parse()
-	all := modelcheck.Quick()
+	all := slices.Concat(modelcheck.Quick(), modelcheck.Large(), modelcheck.Release())
+	for _, p := range slices.Concat(modelcheck.Planteds(), modelcheck.Limits()) {
+		all = append(all, p.Config)
+	}
 	failed := false
 	for _, c := range all {
 		if !wanted(c.Name, flag.Args()) {
