@@ -31,8 +31,9 @@ var caught = map[string]struct {
 	refused bool
 	probe   string // part of what the probe says
 	stop    string // of run; "" where each record is in the table once all the same
+	but     string // what is lost by it then
 }{
-	"ignores what a request requires":                    {refused: true, probe: "a wrong snapshot of the branch is refused"},
+	"ignores what a request requires":                    {refused: true, probe: "a wrong snapshot of the branch is refused", but: "commits of others are lost, and nobody can tell"},
 	"ignores it, and moves the snapshot onto the newest": {refused: true, probe: "a wrong snapshot of the branch is refused", stop: "catalog lies"},
 	"says yes and does nothing":                          {refused: true, probe: "an acknowledged commit is in the table", stop: "catalog lies"},
 	"says yes to what it refused":                        {refused: true, probe: "a wrong snapshot of the branch is refused", stop: "catalog lies"},
@@ -201,14 +202,17 @@ func lieTable(verdicts []verdict) string {
 		probe := "nothing to object"
 		switch first, _, _ := strings.Cut(v.probe, ": "); {
 		case v.refused:
-			probe = "refuses: not so that " + first
+			probe = "refuses: NO, " + first
 		case v.probe != "":
-			probe = "tells: not so that " + first
+			probe = "tells: NO, " + first
 		}
 		run := "goes on, each record once"
 		if v.stop != "" {
 			first, _, _ := strings.Cut(numbers.ReplaceAllString(strings.TrimPrefix(v.found, "CRITICAL: "), "N"), ":")
 			run = "STOP(" + v.stop + ") within one commit: " + first
+		}
+		if but := caught[Lies[i].Name].but; but != "" {
+			run += "; " + but
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", Lies[i].Name, probe, run)
 	}
