@@ -26,6 +26,6 @@ func TestGroup_KeepsItsPromises(t *testing.T) {
 		sourcetest.Run(t, sourcetest.World{Brokers: []string{addr}})
 		return
 	}
-	c := fake(t)
+	c := fake(t, kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "200"}))
 	sourcetest.Run(t, sourcetest.World{Brokers: c.ListenAddrs(), Session: time.Second, Patience: 20 * time.Second})
 }

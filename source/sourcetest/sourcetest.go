@@ -48,6 +48,8 @@ func Run(t *testing.T, w World) {
 		{"Pause_DropsAndResumeReadsAgain", pause},
 		{"Transactions_RangesTileOverWhatIsNoRecord", transactions},
 		{"OpenTransaction_EndsAtLastStable", openTransaction},
+		{"Codecs_AreAllRead", codecs},
+		{"Compaction_LeavesHolesThatAreNoGap", compacted},
 		{"Retention_IsAGap", gap},
 		{"PositionBeyondTheEnd_IsATruncation", beyond},
 		{"RecreatedTopic_IsAFaultAndANewAssignment", recreated},
@@ -95,7 +97,12 @@ func newStage(t *testing.T, w World) *stage {
 
 func (s *stage) create(topic string, partitions int32) {
 	s.t.Helper()
-	r, err := s.adm.CreateTopic(s.ctx, partitions, s.w.Replication, nil, topic)
+	s.createWith(topic, partitions, nil)
+}
+
+func (s *stage) createWith(topic string, partitions int32, settings map[string]*string) {
+	s.t.Helper()
+	r, err := s.adm.CreateTopic(s.ctx, partitions, s.w.Replication, settings, topic)
 	if err == nil {
 		err = r.Err
 	}

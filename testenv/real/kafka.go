@@ -45,6 +45,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.retention.hours=-1
+log.cleaner.backoff.ms=500
 log.segment.bytes=268435456
 message.max.bytes=67108864
 replica.fetch.max.bytes=67108864
