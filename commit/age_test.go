@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sinker-io/sinker/commit"
@@ -62,4 +63,45 @@ func TestCommit_FilesOfABatchThatWaitedAreLookedFor(t *testing.T) {
 			w.exact()
 		})
 	}
+}
+
+// held is a table whose requests are held up until their time is over.
+type held struct{ *committest.Memory }
+
+func (h *held) Append(ctx context.Context, base commit.View, c commit.Change) (int64, error) {
+	if len(c.Batches) == 0 {
+		return h.Memory.Append(ctx, base, c)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(2 * commit.MaxBatchAge):
+	}
+	return h.Memory.Append(ctx, base, c)
+}
+
+// A request that is held up until its batch is too old does not arrive any more: somebody may have cleaned up the files by then.
+func TestCommit_RequestLivesNoLongerThanItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := committest.NewMemory(nil)
+		c := &commit.Committer{Table: &held{mem}, Name: "the table", Sink: "x", Rollback: commit.Replay}
+		st, _, err := c.Amend(t.Context(), func(_ commit.View, st commit.State) (*commit.Edit, error) {
+			if !st.Empty {
+				return nil, nil
+			}
+			return &commit.Edit{Cluster: "c", Set: map[offsets.Partition]offsets.Mark{p0: {Upper: offsets.Unbounded}}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := batch(st.Epoch, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}})
+		b.Born = time.Now().Add(-time.Hour)
+		head, begin := mem.Head(), time.Now()
+		r, err := c.Commit(t.Context(), b)
+		if err != nil || len(r.Stale) != 1 || mem.Head() != head {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if took := time.Since(begin); took < commit.MaxBatchAge-time.Hour || took > commit.MaxBatchAge {
+			t.Errorf("given up after %s", took)
+		}
+	})
 }

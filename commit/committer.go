@@ -181,6 +181,21 @@ func (c *Committer) age(b *manifest.Manifest) time.Duration {
 	return max(now.Sub(b.Born), now.Round(0).Sub(b.Born.Round(0)))
 }
 
+// bounded ends when the first of the batches is too old to be named: a request that is held up for longer, as that of a process that was
+// stopped in the middle of it, must not arrive when somebody may have cleaned up its files.
+func (c *Committer) bounded(ctx context.Context, batches []*manifest.Manifest) (context.Context, context.CancelFunc) {
+	left := time.Duration(-1)
+	for _, b := range batches {
+		if d := max(0, MaxBatchAge-c.age(b)); !b.Born.IsZero() && (left < 0 || d < left) {
+			left = d
+		}
+	}
+	if left < 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, left)
+}
+
 // settled reads the table until its state can be built on: whatever was acknowledged is seen, and a state that is dirty
 // has been anchored again.
 func (c *Committer) settled(ctx context.Context) (View, State, error) {
@@ -285,7 +300,9 @@ func (c *Committer) resolve(ctx context.Context, v View) (State, View, error) {
 // returns, the caller reads the table again.
 func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) {
 	begin := c.now()
-	id, err := c.Table.Append(ctx, v, ch)
+	bounded, cancel := c.bounded(ctx, ch.Batches)
+	defer cancel()
+	id, err := c.Table.Append(bounded, v, ch)
 	if c.Attempted != nil {
 		c.Attempted(c.now().Sub(begin), err)
 	}
