@@ -183,7 +183,7 @@ func (l *lane) inspect(ctx context.Context, r *started) error {
 			return i.Err
 		}
 	}
-	moves := map[offsets.Partition]commit.Gap{}
+	moves, parted := map[offsets.Partition]commit.Gap{}, map[offsets.Partition]int32{}
 	for _, v := range source.Check(r.st.Ledger.Cluster, r.st.Ledger, infos) {
 		p := v.Partition
 		switch {
@@ -191,6 +191,7 @@ func (l *lane) inspect(ctx context.Context, r *started) error {
 			moves[p] = commit.Gap{Partition: p, Range: offsets.Range{From: v.Position, To: v.LogStart}, Why: "retention"}
 		case v.Kind == source.FaultTruncation && l.s.cfg.Policy.Rewind && v.Diverged >= 0:
 			moves[p] = commit.Gap{Partition: p, Range: offsets.Range{From: v.Diverged, To: v.Position}, Why: "truncated"}
+			parted[p] = v.Epoch
 		case v.Kind == source.FaultRecreated: // between two looks at the cluster: the source will say so
 			old, _ := incarnation(r.st.Ledger, p)
 			for q := range r.asked {
@@ -205,11 +206,12 @@ func (l *lane) inspect(ctx context.Context, r *started) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	return l.move(ctx, r, moves)
+	return l.move(ctx, r, moves, parted)
 }
 
-// move passes over what retention removed, or goes back to where the log diverged, in one commit that says so.
-func (l *lane) move(ctx context.Context, r *started, moves map[offsets.Partition]commit.Gap) error {
+// move passes over what retention removed, or goes back to where the log diverged, in one commit that says so. parted are the leader
+// epochs of the records before that: the next unclean election must be found by them.
+func (l *lane) move(ctx context.Context, r *started, moves map[offsets.Partition]commit.Gap, parted map[offsets.Partition]int32) error {
 	var err error
 	r.st, r.v, err = r.committer.Amend(ctx, func(_ commit.View, st commit.State) (*commit.Edit, error) {
 		e := &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}, NewEpoch: true}
@@ -221,7 +223,7 @@ func (l *lane) move(ctx context.Context, r *started, moves map[offsets.Partition
 				m.Holes += g.Range.Len()
 				m.Next, m.LeaderEpoch = g.Range.To, offsets.NoEpoch
 			case g.Why == "truncated" && m.Next == g.Range.To:
-				m.Next, m.LeaderEpoch = g.Range.From, offsets.NoEpoch
+				m.Next, m.LeaderEpoch = g.Range.From, parted[p]
 				m.Origin = min(m.Origin, m.Next)
 			default:
 				continue

@@ -16,6 +16,7 @@ type Verdict struct {
 	Position  int64             // what the ledger says is next
 	LogStart  int64             // where the log begins now: a gap is [Position, LogStart)
 	Diverged  int64             // truncation: the first offset that is not what was read, as far as can be known; else -1
+	Epoch     int32             // truncation: leader epoch of the record before Diverged, offsets.NoEpoch if it is not known
 	Detail    string            // what was found and what it means, without the partition's name
 }
 
@@ -36,7 +37,7 @@ func Check(cluster string, ledger offsets.Ledger, infos []LogInfo) []Verdict {
 		if !known && !otherCluster {
 			continue
 		}
-		v := Verdict{Partition: info.Partition, Position: mark.Next, LogStart: info.LogStart, Diverged: -1}
+		v := Verdict{Partition: info.Partition, Position: mark.Next, LogStart: info.LogStart, Diverged: -1, Epoch: offsets.NoEpoch}
 		switch {
 		case otherCluster:
 			v.Kind = FaultCluster
@@ -49,7 +50,7 @@ func Check(cluster string, ledger offsets.Ledger, infos []LogInfo) []Verdict {
 			if j.Kind == "" && j.Detail == "" {
 				continue
 			}
-			v.Kind, v.Diverged, v.Detail = j.Kind, j.Diverged, j.Detail
+			v.Kind, v.Diverged, v.Epoch, v.Detail = j.Kind, j.Diverged, j.Epoch, j.Detail
 		}
 		out = append(out, v)
 	}
@@ -81,10 +82,10 @@ func markOf(l offsets.Ledger, p offsets.Partition) (offsets.Partition, offsets.M
 
 // judge holds a position against the ends of its log.
 func judge(info LogInfo, next int64, epoch int32) Verdict {
-	v := Verdict{Position: next, LogStart: info.LogStart, Diverged: -1}
+	v := Verdict{Position: next, LogStart: info.LogStart, Diverged: -1, Epoch: offsets.NoEpoch}
 	warning := ""
 	if epoch >= 0 && info.EpochEnd >= 0 && info.EpochEnd < next {
-		v.Kind, v.Diverged = FaultTruncation, info.EpochEnd
+		v.Kind, v.Diverged, v.Epoch = FaultTruncation, info.EpochEnd, info.EpochAnswer
 		v.Detail = cutText(info.EpochEnd, epoch)
 		if next > info.HighWater {
 			v.Diverged = min(info.EpochEnd, info.HighWater)

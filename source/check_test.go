@@ -108,3 +108,21 @@ func TestCheck_LedgersThatKnowSeveralIncarnations(t *testing.T) {
 		}
 	}
 }
+
+// Where a log parted from what was read, the epoch of the record before is known: by it the next unclean election is found, though
+// nothing was read in between.
+func TestCheck_WhereTheLogPartedItsEpochIsKnown(t *testing.T) {
+	p := offsets.Partition{Topic: "orders", TopicID: offsets.TopicID{1}}
+	at := func(next int64, epoch int32, info source.LogInfo) []source.Verdict {
+		info.Partition, info.LastStable = p, info.HighWater
+		return source.Check("c", offsets.Ledger{Cluster: "c", Marks: map[offsets.Partition]offsets.Mark{p: {Next: next, LeaderEpoch: epoch}}}, []source.LogInfo{info})
+	}
+	first := at(66, 4, source.LogInfo{HighWater: 70, EpochEnd: 51, EpochAnswer: 3})
+	if len(first) != 1 || first[0].Kind != source.FaultTruncation || first[0].Diverged != 51 || first[0].Epoch != 3 {
+		t.Fatalf("%+v", first)
+	}
+	second := at(first[0].Diverged, first[0].Epoch, source.LogInfo{HighWater: 70, EpochEnd: 48, EpochAnswer: 3})
+	if len(second) != 1 || second[0].Kind != source.FaultTruncation || second[0].Diverged != 48 {
+		t.Errorf("%+v", second)
+	}
+}

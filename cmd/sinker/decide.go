@@ -40,11 +40,32 @@ func (d *decision) prepare(ctx context.Context) error {
 	if d.cluster, err = d.look.ClusterID(ctx); err != nil {
 		return &exit{exitFailed, err}
 	}
-	switch d.answer.position {
-	case "start":
+	switch {
+	case d.answer.skip != "":
+		return d.prepareSkip(ctx)
+	case d.answer.position == "start":
 		return d.prepareStart(ctx)
-	case "log":
+	case d.answer.position == "log":
 		return d.prepareLog(ctx)
+	}
+	return nil
+}
+
+// prepareSkip refuses to pass over a record of a log that is not the one which was read: what is at these offsets now is
+// something else, and a position behind it would hide that.
+func (d *decision) prepareSkip(ctx context.Context) error {
+	p, m, err := d.partition(d.before.state)
+	if err != nil {
+		return err
+	}
+	infos, err := d.look.Inspect(ctx, []offsets.Partition{p}, map[offsets.Partition]int32{p: m.LeaderEpoch})
+	if err != nil {
+		return &exit{exitFailed, err}
+	}
+	for _, v := range source.Check(d.cluster, d.before.state.Ledger, infos) {
+		if v.Kind != "" {
+			return refuse("partition %s: %s: answer that first, with --position log", p, v.Detail)
+		}
 	}
 	return nil
 }
@@ -192,13 +213,12 @@ func (d *decision) log(st commit.State, why error) (*commit.Edit, error) {
 	if d.verdict.Kind == source.FaultGap {
 		g.Range, g.Why = offsets.Range{From: m.Next, To: d.verdict.LogStart}, "retention"
 		m.Holes += g.Range.Len()
-		m.Next = d.verdict.LogStart
+		m.Next, m.LeaderEpoch = d.verdict.LogStart, offsets.NoEpoch
 	} else {
 		g.Range, g.Why = offsets.Range{From: d.verdict.Diverged, To: m.Next}, "truncated"
-		m.Next = d.verdict.Diverged
+		m.Next, m.LeaderEpoch = d.verdict.Diverged, d.verdict.Epoch
 		m.Origin = min(m.Origin, m.Next)
 	}
-	m.LeaderEpoch = offsets.NoEpoch
 	e.Set[p], e.Gaps = m, []commit.Gap{g}
 	return e, nil
 }
