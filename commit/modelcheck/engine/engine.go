@@ -181,6 +181,7 @@ func (s *search[S]) run() Result {
 			break
 		}
 		s.depth++
+		size := sizeOf(level)
 		var turn atomic.Int64
 		var wg sync.WaitGroup
 		for _, w := range s.workers {
@@ -191,7 +192,6 @@ func (s *search[S]) run() Result {
 				}
 			})
 		}
-		size := sizeOf(level)
 		wg.Wait()
 		level = level[:0:0]
 		for _, w := range s.workers {
