@@ -102,6 +102,7 @@ type Record struct {
 	Part        Part
 	Offset      int64
 	Fate        Fate
+	Again       bool // another record was at this offset before, which the log lost; a past head may hold that one
 }
 
 // End is where a table's offsets must stand at least when the world has come to rest.

@@ -8,9 +8,9 @@ var Earns = map[string][]string{
 	"set-current":        {"rolled back", "replaced table"},
 	"replace":            {"replaced table"},
 	"recreate":           {"recreated"},
-	"expire-all":         {"lineage lost"}, // with the older metadata files, while the mirror could not bridge it
-	"mirror-damaged":     {"rolled back", "lineage lost"},
-	"mirror-removed":     {"rolled back", "lineage lost"},
+	"expire-all":         {"lineage lost"},                            // with the older metadata files, while the mirror could not bridge it
+	"mirror-damaged":     {"rolled back", "lineage lost", "new sink"}, // the last: what another sink id claims cannot be read
+	"mirror-removed":     {"rolled back", "lineage lost", "new sink"},
 	"rejections":         {"rejected"},
 	"poison":             {"bad record", "too many bad records"},
 	"retention":          {"gap"},
