@@ -25,8 +25,8 @@ func Large() []Config {
 			c.May = may{SetCurrent: 1, Expire: 1, Compact: 1}
 		}),
 		world("c-two-sinks-mirrors", func(c *Config) {
-			c.Workers, c.Log, c.Snapshots, c.Net, c.Files = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 6, 1, true
-			c.May = may{SetCurrent: 1, Expire: 1, Damage: 1, Untag: 1, Remove: 1}
+			c.Workers, c.Log, c.Net, c.Files = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 1, true
+			c.May = may{SetCurrent: 1, Expire: 1, Damage: 1, Untag: 1}
 		}),
 		world("c-two-sinks-log", func(c *Config) {
 			c.Workers, c.Log, c.Snapshots, c.Net, c.MetadataLog = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 6, 1, true
@@ -49,13 +49,13 @@ func Large() []Config {
 			c.May = may{Append: 1, SetCurrent: 1, Expire: 1, Replace: 1}
 		}),
 		world("c-head-only", func(c *Config) {
-			c.Workers, c.Shows, c.Snapshots, c.May = []int{0, 1}, ShowsHead, 6, may{Append: 1, SetCurrent: 1, Damage: 1, Untag: 1}
+			c.Workers, c.Shows, c.Snapshots, c.May = []int{0, 1}, ShowsHead, 6, may{Append: 1, SetCurrent: 1, Damage: 1}
 		}),
 		world("c-no-tags", func(c *Config) {
 			c.NoTags, c.Snapshots, c.May = true, 6, may{SetCurrent: 1, Expire: 1, Append: 1, Compact: 1}
 		}),
 		world("c-tags", func(c *Config) {
-			c.May = may{Retag: 1, Untag: 1, Expire: 1, SetCurrent: 1}
+			c.Net, c.May = 1, may{Retag: 1, Untag: 1, Expire: 1, SetCurrent: 1}
 		}),
 		world("c-cache", func(c *Config) {
 			c.Anchored, c.May = false, may{Cache: 1, Restore: 1, Recreate: 1, Crash: 1, SetCurrent: 1}
