@@ -23,7 +23,7 @@ var ruled = map[string]string{
 
 // Every statement of the rules is reached by the small set: this runs it again with the coverage profile of package commit.
 // What the compiler counts cannot be forgotten, as a counter of ours could.
-func TestQuick_ReachesEveryStatementOfTheRules(t *testing.T) {
+func TestRules_AreReachedToTheLastStatement(t *testing.T) {
 	profile := filepath.Join(t.TempDir(), "profile")
 	const pkg = "github.com/sinker-io/sinker/commit"
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-run", "^TestQuick_HoldsAndReachesEveryBranch$", "-covermode=count", "-coverpkg="+pkg,

@@ -15,7 +15,7 @@
 // # What must hold
 //
 // Beside what the rules may see, a state holds the truth: the parents of snapshots long expired, which rows each snapshot holds
-// and how often, whose files it needs, which files are gone. Against it are checked (Faults):
+// and how often, whose files it needs, which files are gone. Against it is checked, in every state:
 //
 //	I1  the rows of a sink id in the table are exactly those below what Resolve says, once each
 //	I2  each snapshot of ours begins where its parent ends and ends where it says
@@ -27,17 +27,26 @@
 //	L   from any state, with the network drained, one undisturbed worker lands everything or stands before a justified Stop
 //
 // Of I5 (fan-out) only the part of one table is here, which is I1: this sink feeds a partition into one table. I7 (dead letters) and I8
-// between sink ids that read the same topic (covers) have models of their own.
+// between sink ids that read the same topic (covers) have models of their own. Not modelled: schemas, sequence numbers, the age of
+// batches and their files, removal of orphans, an operator's word, three and more sink ids, a table that others fill for ever.
+//
+// Limits are two violations that are known and wanted to stay known.
+//
+// # What keeps it small
+//
+// Snapshots are numbered by birth, epochs and batches by their first appearance, and forgotten when nothing names them any more. Workers of
+// one sink id are sorted, so in a story their numbers may change places from one line to the next. Requests that no future can
+// apply are dropped. A request that is lost is one that is never applied; with no room for another, the new one takes its place.
 //
 // # Runs
 //
-//	go test ./commit/modelcheck -run Quick     a small set, below 10 s: the target for mutants of the rules
-//	go test ./commit/modelcheck                the CI set: complete, more than ten million states
-//	SINKER_MODELCHECK=release go test …        the release set, hundreds of millions of states; see Release for its memory
-//	go run ./commit/modelcheck/cmd             lists configurations; with names runs them and tells the story of a violation
+//	go test ./commit/modelcheck -run Quick     the small set, a million states, seconds: the target for mutants of the rules
+//	go test ./commit/modelcheck                all, with the large set: walked to its end, more than ten million states
+//	SINKER_MODELCHECK=release go test …        the release set, more than five hundred million states; see Release for its memory
+//	go run ./commit/modelcheck/cmd             lists worlds; with names walks through them and tells the story of a violation
 //
-// Mutants of the world and of the worker are Mutant switches, which the model alone knows. Mutants of the rules are made by
-// changing commit/*.go.
+// Faults of the world and of the worker are Mutant switches, which the model alone knows (Planteds). Faults of the rules are
+// planted by changing commit/*.go. That the small set asks the rules everything is shown by the compiler's own counters.
 package modelcheck
 
 import (
