@@ -32,8 +32,14 @@ func TestCases_EveryTestExists(t *testing.T) {
 	if len(numbers) != 8 {
 		t.Errorf("cases of %v", numbers)
 	}
+	testsExist(t, page, 100)
+}
+
+// testsExist looks for each test that a page names, of which there are some.
+func testsExist(t *testing.T, page string, least int) {
+	t.Helper()
 	named := testNamed.FindAllStringSubmatch(page, -1)
-	if len(named) < 100 {
+	if len(named) < least {
 		t.Fatalf("only %d tests are named", len(named))
 	}
 	for _, m := range named {
