@@ -57,6 +57,9 @@ const (
 	Schema     fate.Kind = "schema changed"
 )
 
+// Vanish is no fault that sinker could bear: a data file of a live snapshot disappears. By it the simulation shows that it would tell.
+const Vanish fate.Kind = "file vanishes"
+
 // groups are the kinds that stand for each other when a case picks some.
 var groups = []struct {
 	kinds       []fate.Kind
@@ -123,6 +126,7 @@ var occasions = map[fate.Kind][]occasion{
 	Unmirror:   {{"race", 0.02, 0}, {"tick", 0.03, 0}},
 	Untag:      {{"race", 0.02, 0}, {"tick", 0.03, 0}},
 	Orphans:    {{"tick", 0.25, 0}},
+	Vanish:     {{"tick", 0.05, 0}},
 	Schema:     {{"race", 0.02, 0}, {"tick", 0.03, 0}},
 }
 

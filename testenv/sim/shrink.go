@@ -14,8 +14,8 @@ func Shrink(t *testing.T, c Case, o Outcome, d time.Duration) (Case, Outcome) {
 	t.Helper()
 	until := time.Now().Add(d)
 	rule := ruleOf(o)
-	small := c
-	small.Replay, small.Trace, small.Why = true, o.Trace, o.Violations[0]
+	small := o.Again(c)
+	small.Why = o.Violations[0]
 	out := o
 	fails := func(c Case) bool {
 		for range 2 { // what runs when is not quite the same each time

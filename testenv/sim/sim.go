@@ -43,7 +43,14 @@ type Outcome struct {
 	Records    int
 	Commits    int
 	Stops      map[string]int
+	Ticks      int
 	Lasted     time.Duration // of the world's own time
+}
+
+// Again is the case that feeds the trace of o, which came of c, instead of drawing from its seed.
+func (o Outcome) Again(c Case) Case {
+	c.Replay, c.Trace, c.Ticks = true, o.Trace, o.Ticks
+	return c
 }
 
 // Failed tells whether a promise was broken.
@@ -64,7 +71,7 @@ func Run(t *testing.T, c Case) (o Outcome) {
 			o.Kinds = append(o.Kinds, k)
 		}
 		slices.Sort(o.Kinds)
-		o.Trace, o.Records, o.Commits, o.Lasted = w.fate.Trace(), len(w.cluster.truth.records), w.commits, time.Since(began)
+		o.Trace, o.Records, o.Commits, o.Ticks, o.Lasted = w.fate.Trace(), len(w.cluster.truth.records), w.commits, w.ticks, time.Since(began)
 		o.Stops = map[string]int{}
 		for _, s := range w.stops {
 			o.Stops[s.Reason]++

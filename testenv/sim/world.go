@@ -38,6 +38,7 @@ type world struct {
 	faults  []string // of the run itself: an error that should not be
 	over    bool
 	commits int
+	ticks   int // of live alone
 }
 
 func newWorld(c Case) *world {
@@ -152,6 +153,7 @@ func (w *world) live() {
 	w.wait.Go(w.op.live)
 	for n := 0; n < w.c.Ticks || !w.c.Replay && n < 6*w.c.Ticks && !w.enough(); n++ {
 		w.turn()
+		w.ticks++
 		time.Sleep(tickTime)
 	}
 	w.fate.Quiet()
