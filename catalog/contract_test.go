@@ -101,11 +101,14 @@ func TestContract_SQL(t *testing.T) {
 	})
 }
 
+// The server numbers snapshots by itself, as some do: what keeps a request from being applied to another base is what it requires, and
+// nothing else.
 func TestContract_REST(t *testing.T) {
 	committest.Run(t, func(t *testing.T) committest.Subject {
 		w := newWorld(t)
 		w.create(contractTable, nil, 3, nil)
 		s := newRESTServer(t, w)
+		s.numbers = true
 		d := &doubling{}
 		return committest.Subject{Foreign: &foreigner{w: w}, Declared: fitness.All, Log: true, Doubled: d.on.Store,
 			Open: func(sink string) commit.Table {

@@ -28,6 +28,7 @@ type restServer struct {
 	creds    []credential
 	requests []*http.Request
 	renewals int
+	numbers  bool // gives snapshots the next sequence number itself, whatever they came with
 }
 
 func newRESTServer(t *testing.T, w *world) *restServer {
@@ -182,6 +183,14 @@ func (s *restServer) commit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l, err := s.w.cat.back.load(r.Context(), s.ident(r))
+	if err == nil && s.numbers {
+		for i, u := range q.Updates {
+			q.Updates[i], err = numbered(u, l.meta)
+			if err != nil {
+				break
+			}
+		}
+	}
 	if err == nil {
 		err = s.w.cat.back.commit(r.Context(), s.ident(r), l, q.Requirements, q.Updates)
 	}
@@ -200,4 +209,25 @@ func (s *restServer) commit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, 200, map[string]any{"metadata-location": l.location, "metadata": l.meta})
+}
+
+// numbered gives a snapshot that is added the place behind all others, where only the request's requirements keep it from.
+func numbered(u icetable.Update, m icetable.Metadata) (icetable.Update, error) {
+	if u.Action() != icetable.UpdateAddSnapshot {
+		return u, nil
+	}
+	raw, err := json.Marshal(u)
+	if err != nil {
+		return nil, err
+	}
+	var add struct{ Snapshot icetable.Snapshot }
+	if err := json.Unmarshal(raw, &add); err != nil {
+		return nil, err
+	}
+	add.Snapshot.SequenceNumber, add.Snapshot.TimestampMs = m.LastSequenceNumber()+1, max(add.Snapshot.TimestampMs, m.LastUpdatedMillis()+1)
+	if add.Snapshot.FirstRowID != nil {
+		first := m.NextRowID()
+		add.Snapshot.FirstRowID = &first
+	}
+	return icetable.NewAddSnapshotUpdate(&add.Snapshot), nil
 }
