@@ -121,6 +121,16 @@ func replaced(t *testing.T, s Subject) {
 
 func recreated(t *testing.T, s Subject) {
 	c := committer(s, "x")
+	// First between load and request, while neither table has a snapshot: only their uuids tell them apart.
+	st, v := look(t, c)
+	must(t, "drop and create", s.Foreign.Recreate())
+	if _, err := s.Open("x").Append(t.Context(), v, (&commit.Edit{Cluster: "cluster"}).Change(v, st, "h", 1)); err == nil {
+		t.Error("a request for the table of before was applied to the new one")
+	}
+	c = committer(s, "x")
+	if st, _ := look(t, c); !st.Empty {
+		t.Fatalf("the new table: %+v", st)
+	}
 	e := anchor(t, c, part(0)).Epoch
 	land(t, c, Batch(e, part(0), 0, 10))
 	must(t, "drop and create", s.Foreign.Recreate())

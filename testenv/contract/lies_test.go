@@ -146,7 +146,7 @@ func probeAnd(t *testing.T, name string, honest *real.World, forProbe, forRun *L
 			return len(st.Tables) == 1 && len(st.Tables[0].Partitions) == 1 && st.Tables[0].Partitions[0].Committed == n
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 4*time.Minute, fmt.Errorf("not within four minutes"))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Minute, fmt.Errorf("not within ten minutes"))
 	defer cancel()
 	if _, err := s.Until(ctx, "half way", committed(records/2)); err != nil {
 		t.Fatal(err)
