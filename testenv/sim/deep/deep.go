@@ -60,6 +60,7 @@ type Result struct {
 	Story   *story.Story
 	Records int
 	Commits int           // of batches
+	Done    int           // requests, and writes on connections to brokers
 	Took    time.Duration // by the world's clock
 }
 
@@ -90,6 +91,8 @@ type world struct {
 	commits map[int64]bool     // snapshots with batches that a process has seen
 	refused map[string]int     // requests refused as malformed, by path
 	pending int                // things to be done later
+	done    int                // at all edges
+	changes int                // asked of the catalog
 	fault   error
 	ending  bool
 	lenient bool // the policies are those that go on
@@ -128,7 +131,7 @@ func Run(t *testing.T, c Case) *Result {
 	if r.Err = errors.Join(r.Err, w.fault); r.Err == nil {
 		r.Found, r.Commits, r.Err = w.judge()
 	}
-	r.Trace, r.Records, r.Story = w.fate.Trace(), len(w.records), w.story
+	r.Trace, r.Records, r.Story, r.Done = w.fate.Trace(), len(w.records), w.story, w.done
 	return r
 }
 

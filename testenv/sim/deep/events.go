@@ -1,14 +1,42 @@
 package deep
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sinker-io/sinker/testenv/sim/fate"
 	"github.com/sinker-io/sinker/testenv/sim/oracle"
 )
 
+// runaway is how many changes may be asked of the catalog in one world; some tens are usual.
+const runaway = 500
+
 // meet asks fate what goes wrong now.
-func (w *world) meet(actor, edge string) (fate.Fault, bool) { return w.fate.Meet(actor, edge) }
+func (w *world) meet(actor, edge string) (fate.Fault, bool) {
+	w.mu.Lock()
+	w.done++
+	if edge == "commit" || edge == "exec" {
+		w.changes++
+	}
+	far := w.changes == runaway
+	w.mu.Unlock()
+	if far {
+		w.fail(fmt.Errorf("the world does not come to rest: %d changes were asked of its catalog", runaway))
+		w.cutAll()
+	}
+	return w.fate.Meet(actor, edge)
+}
+
+// cutAll ends every process where it stands.
+func (w *world) cutAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.workers {
+		k.dead.Store(true)
+		k.host.Cut()
+		k.stop()
+	}
+}
 
 func (w *world) tell(who, format string, args ...any) { w.story.Tell(who, format, args...) }
 
