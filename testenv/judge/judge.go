@@ -7,6 +7,7 @@ package judge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -223,9 +224,9 @@ func script(ctx context.Context, part tools.Part, name string, request, answer a
 	return nil
 }
 
-// environment of the readers: this process's, without what could lead them to another account or zone.
+// environment of the readers: this process's, without what could lead them to another account. Their zone is UTC, or SINKER_READERS_TZ.
 func environment() []string {
-	return append(os.Environ(), "TZ=UTC", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=us-east-1")
+	return append(os.Environ(), "TZ="+cmp.Or(os.Getenv("SINKER_READERS_TZ"), "UTC"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=us-east-1")
 }
 
 // unpacked is a folder that holds the scripts, the same for the whole process.

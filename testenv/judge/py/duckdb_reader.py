@@ -1,5 +1,6 @@
 """DuckDB reads an Iceberg table by its exact metadata file, or, where there is none to name, through its REST catalog."""
 import importlib.util
+import os
 import pathlib
 import re
 
@@ -15,7 +16,7 @@ def connect(t):
     for name in ("httpfs", "avro", "iceberg"):  # each needs the one before
         home = pathlib.Path(importlib.util.find_spec("duckdb_extension_" + name).origin).parent
         con.execute(f"LOAD '{home}/extensions/v{duckdb.__version__}/{name}.duckdb_extension'")
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"SET TimeZone = '{os.environ.get('TZ', 'UTC')}'")
     s3 = t.get("s3")
     if s3:
         con.execute(f"""CREATE SECRET store (TYPE s3, KEY_ID '{s3["access_key"]}', SECRET '{s3["secret_key"]}', REGION '{s3["region"]}',
