@@ -21,8 +21,8 @@ func Large() []Config {
 			c.May = may{SetCurrent: 1, Expire: 1}
 		}),
 		world("c-two-sinks", func(c *Config) {
-			c.Workers, c.Log, c.Snapshots = []int{0, 1}, [2][]string{{"rr"}, {"r"}}, 6
-			c.May = may{SetCurrent: 1, Expire: 1, Compact: 1}
+			c.Workers, c.Log, c.Snapshots, c.Files = []int{0, 1}, [2][]string{{"rr"}, {"r"}}, 6, true
+			c.May = may{SetCurrent: 1, Expire: 2, Compact: 1}
 		}),
 		world("c-two-sinks-mirrors", func(c *Config) {
 			c.Workers, c.Log, c.Net, c.Files = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 1, true
@@ -30,15 +30,15 @@ func Large() []Config {
 		}),
 		world("c-two-sinks-log", func(c *Config) {
 			c.Workers, c.Log, c.Snapshots, c.Net, c.MetadataLog = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 6, 1, true
-			c.May = may{SetCurrent: 1, Expire: 1, Truncate: 1, Age: 1}
+			c.May = may{SetCurrent: 1, Expire: 1, Truncate: 1, Append: 2}
 		}),
 		world("c-cherry-pick", func(c *Config) {
-			c.Net, c.Snapshots, c.Log[0] = 1, 6, []string{"r"}
+			c.Net, c.Snapshots = 1, 6
 			c.May = may{SetCurrent: 2, Pick: 2, Expire: 1}
 		}),
 		world("c-two-sinks-cherry", func(c *Config) {
 			c.Workers, c.Log, c.Net, c.Snapshots = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 1, 6
-			c.May = may{SetCurrent: 1, Pick: 1, Branch: 1}
+			c.May = may{SetCurrent: 2, Pick: 2, Branch: 1}
 		}),
 		world("c-two-sinks-replace", func(c *Config) {
 			c.Workers, c.Log, c.Net, c.Snapshots, c.Anchored = []int{0, 1}, [2][]string{{"r"}, {"r"}}, 1, 6, false

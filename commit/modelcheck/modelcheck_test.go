@@ -37,7 +37,7 @@ func holds(t *testing.T, worlds []Config, l engine.Limits) engine.Result {
 		r := Check(c, l)
 		t.Log(r)
 		if r.Violation != "" || !r.Complete && l.States == 0 {
-			t.Errorf("%s: not shown to hold", c.Name)
+			t.Fatalf("%s: not shown to hold", c.Name)
 		}
 		all = append(all, r)
 	}
