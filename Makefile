@@ -95,6 +95,10 @@ fetch: ## brokers, catalogs, stores and readers for the real world, pinned, once
 proof: needs ## the long runs, for hours; stops and goes on where it was; .cache/proof holds the logs
 	.ci/proof
 
+.PHONY: chaos
+chaos: needs ## kills, zombies, faults and foreign writers on real servers, from a seed; CHAOS="--seed 7 --kills 300 …" for more
+	go run ./testenv/chaos/... $(CHAOS)
+
 .PHONY: bench
 bench: ## speed of decoding, encoding and of the whole, one line each
 	go test -run '^$$' -bench . -benchmem -benchtime 2s $(raced)

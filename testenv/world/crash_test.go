@@ -19,8 +19,11 @@ import (
 	"github.com/sinker-io/sinker/testenv/real"
 )
 
-// frozen is how long a zombie sleeps: longer than the 45 s after which the group gives its partitions away.
-const frozen = 48 * time.Second
+// A zombie sleeps for longer than the session after which the group gives its partitions away.
+const (
+	session = "6s"
+	frozen  = 8 * time.Second
+)
 
 // window is a moment in the life of an instance at which it is killed.
 type window string
@@ -61,7 +64,7 @@ func TestCrash_NothingLostNothingDoubled(t *testing.T) {
 	stream := must(load.StartStream(w.Kafka.Addr, topic, partitions, 400, numbered))(t)
 	var both []*instance
 	for _, name := range []string{"crash-a", "crash-b"} {
-		in := c.instance(name, Config{Sink: sink, InstanceID: name, Tables: numberedTable(topic, "chaos."+table)})
+		in := c.instance(name, Config{Sink: sink, InstanceID: name, Session: session, Tables: numberedTable(topic, "chaos."+table)})
 		noError(t, in.Start(t.Context()))
 		both = append(both, in)
 	}

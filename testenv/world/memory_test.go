@@ -1,10 +1,6 @@
 package world
 
 import (
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -28,26 +24,11 @@ func TestMemory_BacklogStaysWithinTheBudget(t *testing.T) {
 	noError(t, s.Start(t.Context()))
 	noError(t, judge.Await(within(t, time.Minute+time.Duration(rows)*time.Second/5000), w, "bench.backlog", rows))
 	took := time.Since(began)
-	peak := must(peakMemory(s.PID()))(t)
+	peak := must(PeakMemory(s.PID()))(t)
 	t.Logf("%d MiB of records in %d partitions: %s, %.0f rows/s, peak RSS %d MiB", size.Backlog, wide, took.Round(time.Millisecond), float64(rows)/took.Seconds(), peak>>20)
 	if peak > allowed {
 		t.Errorf("peak RSS is %d MiB, allowed are %d MiB", peak>>20, allowed>>20)
 	}
 	quit(t, s)
 	sound(t, w, "bench.backlog", "backlog")
-}
-
-// peakMemory is the most resident memory that a process has had, in bytes.
-func peakMemory(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")), 10, 64)
-			return n << 10, err
-		}
-	}
-	return 0, fmt.Errorf("process %d: its status has no VmHWM", pid)
 }

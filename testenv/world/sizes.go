@@ -20,7 +20,7 @@ type Sizes struct {
 
 // sizes reads the environment; what cannot be read is an error.
 func sizes() (Sizes, error) {
-	s := Sizes{Rows: 500_000, SmallRows: 50_000, Messy: 50_000, Backlog: 128, Kills: 30, Zombies: 8, Births: 5}
+	s := Sizes{Rows: 500_000, SmallRows: 50_000, Messy: 50_000, Backlog: 128, Kills: 10, Zombies: 3, Births: 5}
 	for name, to := range map[string]any{"SINKER_WORLD_ROWS": &s.Rows, "SINKER_WORLD_SMALL_ROWS": &s.SmallRows, "SINKER_WORLD_MESSY_ROWS": &s.Messy,
 		"SINKER_BACKLOG_MIB": &s.Backlog, "SINKER_CRASH_KILLS": &s.Kills, "SINKER_CRASH_ZOMBIES": &s.Zombies, "SINKER_CRASH_BIRTHS": &s.Births} {
 		text := os.Getenv(name)

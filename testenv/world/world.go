@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,6 +60,7 @@ func removeBinary() error {
 type Config struct {
 	Sink       string
 	InstanceID string
+	Session    string // "" is 45s
 	Every      string // "" is 1s
 	Memory     string // "" is 256MiB
 	Policy     string // lines below policy:, indented by two
@@ -80,6 +82,9 @@ func (c Config) YAML(w *real.World, admin string) string {
 	line("kafka:\n  brokers: [%q]\n  start: %s\n  refresh: 2s", w.Kafka.Addr, or(c.Start, "earliest"))
 	if c.InstanceID != "" {
 		line("  instance_id: %s", c.InstanceID)
+	}
+	if c.Session != "" {
+		line("  session_timeout: %s", c.Session)
 	}
 	line("catalog:\n  type: %s\n  uri: %q\n  warehouse: %q", w.Catalog.Type, w.Catalog.URI, w.Catalog.Warehouse)
 	if s := w.S3; s != nil {
@@ -246,4 +251,19 @@ func withConfig(words []string, file string) []string {
 		return words
 	}
 	return append(words, "-c", file)
+}
+
+// PeakMemory is the most resident memory that a process has had, in bytes.
+func PeakMemory(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")), 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("process %d: its status has no VmHWM", pid)
 }
