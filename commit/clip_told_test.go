@@ -92,9 +92,9 @@ func TestClip_TellsOfEveryPartition(t *testing.T) {
 func TestClip_UntilTheFirstOfSeveralLiveSinks(t *testing.T) {
 	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
 		v := beside(map[string]marks{order[0]: {p0: mark(20, 20, -1)}, order[1]: {p0: mark(30, 30, -1)}})
-		got, _, err := commit.UntilLive(v, "x", func(offsets.Partition) (int64, bool) { return 5, true })
-		if err != nil || got[p0].Upper != 20 {
-			t.Errorf("%+v %v", got[p0], err)
+		got, clips, err := commit.UntilLive(v, "x", func(offsets.Partition) (int64, bool) { return 5, true })
+		if err != nil || got[p0].Upper != 20 || len(clips) != 0 {
+			t.Errorf("%+v %v %v", got[p0], clips, err)
 		}
 	}
 	v := beside(map[string]marks{"a": {p0: mark(20, 20, -1)}})
@@ -116,7 +116,7 @@ func TestClip_StopsSayWhoseClaimsTheyAre(t *testing.T) {
 		_, _, live := commit.ClipLive(v, "x", offsets.Position{p0: 10})
 		for name, err := range map[string]error{"bounded": bounded, "live": live} {
 			var s *commit.Stop
-			if !errors.As(err, &s) || s.Partition == nil || *s.Partition != p0 || s.Offset != 10 || !strings.Contains(s.Found, `sink "s0" has read [20,30) of orders-0`) || !strings.Contains(s.Found, "of [10,") || strings.Contains(s.Do, "has read [") {
+			if !errors.As(err, &s) || s.Partition == nil || *s.Partition != p0 || s.Offset != 10 || !strings.Contains(s.Found, `sink "s0" has read [20,30) of orders-0`) || !strings.Contains(s.Found, map[string]string{"bounded": "of [10,50)", "live": fmt.Sprintf("of [10,%d)", int64(math.MaxInt64))}[name]) || strings.Contains(s.Do, "has read [") {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if name == "live" && !strings.HasSuffix(s.Found, "no single range remains; beginning behind it would leave out offsets from 10 on, which nobody reads") {
@@ -179,5 +179,34 @@ func TestClip_NothingIsLeftOutUnseen(t *testing.T) {
 		if told(got[p0], err) != c.got {
 			t.Errorf("%s: %s (%v), want %s", name, told(got[p0], err), err, c.got)
 		}
+	}
+}
+
+// Sinks that are not in the way are passed over, wherever they stand in the order of names.
+func TestClip_LooksAtEverySink(t *testing.T) {
+	clicks := marks{{Topic: "clicks"}: mark(0, 0, -1)}
+	for range 16 { // the order in which a load lists sinks is any
+		for name, c := range map[string]struct {
+			others map[string]marks
+			got    string
+			by     string
+		}{
+			"the last of three is in the middle":    {map[string]marks{"a": clicks, "b": clicks, "x": clicks, "y": {p0: mark(20, 20, 30)}}, "STOP(new sink)", ""},
+			"one begins where the wish does":        {map[string]marks{"a": clicks, "x": clicks, "y": {p0: mark(10, 10, 20)}}, "[20,50)", "y"},
+			"one has it all, another lies beside":   {map[string]marks{"a": {p0: mark(60, 60, 70)}, "b": {p0: mark(0, 0, 50)}}, "STOP(new sink)", `sink "b"`},
+			"one is live, and known for other work": {map[string]marks{"x": clicks, "y": {p1: mark(0, 0, -1)}}, "STOP(new sink)", ""},
+		} {
+			got, clips, err := commit.ClipBounded(beside(c.others), "x", offsets.Ranges{p0: {From: 10, To: 50}})
+			if told(got[p0], err) != c.got {
+				t.Fatalf("%s: %s (%v), want %s", name, told(got[p0], err), err, c.got)
+			}
+			if err != nil && !strings.Contains(err.Error(), c.by) || err == nil && clips[0].Sink != c.by {
+				t.Errorf("%s: %v %v", name, clips, err)
+			}
+		}
+	}
+	_, clips, err := commit.ClipLive(beside(map[string]marks{"a": {p0: mark(0, 0, 8)}, "b": {p0: mark(0, 0, 8)}}), "x", offsets.Position{p0: 2})
+	if err != nil || len(clips) != 1 || clips[0].Sink != "a" {
+		t.Errorf("of two that end alike the first is named: %v %v", clips, err)
 	}
 }

@@ -23,10 +23,12 @@ type flaky struct {
 	n      int
 	after  int    // calls after the one that failed
 	failed string // what failed
+	calls  []string
 }
 
 func (f *flaky) call(step string) error {
 	f.n++
+	f.calls = append(f.calls, step)
 	switch {
 	case f.at == 0 || f.n < f.at:
 		return nil
@@ -70,6 +72,20 @@ type task struct {
 	do    func(ctx context.Context, w *world) (commit.State, commit.View, error)
 }
 
+// besideOlder is a table of x on which what y claims stands in older metadata only.
+func besideOlder(t *testing.T) *world {
+	w := newWorld(t)
+	y := w.sink("y")
+	w.anchor(y, offsets.Partition{Topic: "clicks"})
+	st, _ := w.resolve("y")
+	w.mem.Foreign("append", st.Carrier) // a cherry-pick, so that y's state is not carried along
+	w.x.AllowNewSink = true
+	w.anchor(w.x, p0)
+	w.x.AllowNewSink = false
+	w.mem.Expire(true, st.Carrier)
+	return w
+}
+
 func tasks(t *testing.T) map[string]func() (*world, task) {
 	state := func(ctx context.Context, w *world) (commit.State, commit.View, error) { return w.x.State(ctx) }
 	lands := func(b *manifest.Manifest) func(ctx context.Context, w *world) (commit.State, commit.View, error) {
@@ -83,12 +99,16 @@ func tasks(t *testing.T) map[string]func() (*world, task) {
 	}
 	claim := func(p offsets.Partition) func(ctx context.Context, w *world) (commit.State, commit.View, error) {
 		return func(ctx context.Context, w *world) (commit.State, commit.View, error) {
-			return w.x.Amend(ctx, func(_ commit.View, st commit.State) (*commit.Edit, error) {
+			st, v, err := w.x.Amend(ctx, func(_ commit.View, st commit.State) (*commit.Edit, error) {
 				if _, has := st.Ledger.Marks[p]; has {
 					return nil, nil
 				}
 				return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{p: {Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}}}, nil
 			})
+			if _, has := st.Ledger.Marks[p]; err == nil && !has {
+				t.Errorf("%s is not claimed, and nobody says so", p)
+			}
+			return st, v, err
 		}
 	}
 	return map[string]func() (*world, task){
@@ -120,16 +140,20 @@ func tasks(t *testing.T) map[string]func() (*world, task) {
 			return w, task{"load table, read older metadata, commit, load table", state}
 		},
 		"an anchor beside a sink of which older metadata tell": func() (*world, task) {
-			w := newWorld(t)
-			y := w.sink("y")
-			w.anchor(y, offsets.Partition{Topic: "clicks"})
-			st, _ := w.resolve("y")
-			w.mem.Foreign("append", st.Carrier) // a cherry-pick, so that y's state is not carried along
-			w.x.AllowNewSink = true
-			w.anchor(w.x, p0)
-			w.x.AllowNewSink = false
-			w.mem.Expire(true, st.Carrier)
+			w := besideOlder(t)
 			return w, task{"load table, read older metadata, commit, load table", claim(p1)}
+		},
+		"an operator's word beside a sink of which older metadata tell": func() (*world, task) {
+			w := besideOlder(t)
+			return w, task{"load table, read older metadata, commit, load table", func(ctx context.Context, w *world) (commit.State, commit.View, error) {
+				id, err := w.x.Accept(ctx, w.mem.Head(), func(commit.View, commit.State, error) (*commit.Edit, error) {
+					return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{p1: {Upper: offsets.Unbounded}}}, nil
+				})
+				if err == nil && (id == 0 || id != w.mem.Head()) {
+					t.Errorf("accepted as %d, the head is %d", id, w.mem.Head())
+				}
+				return commit.State{Sink: "x"}, commit.View{Branch: "main"}, err
+			}}
 		},
 		"a batch": func() (*world, task) {
 			w := newWorld(t)
@@ -197,6 +221,9 @@ func TestCommitter_AnyOneRequestFails(t *testing.T) {
 					}
 					return
 				}
+				if all := strings.Join(f.calls, ", "); !strings.HasSuffix(all, strings.Join(steps[at-1:], ", ")) {
+					t.Errorf("made %s, and %s is what the work takes", all, k.steps)
+				}
 				if f.failed != steps[at-1] || len(told) != 1 || told[0] != f.failed {
 					t.Errorf("%q failed, want %q; told of %v", f.failed, steps[at-1], told)
 				}
@@ -224,7 +251,7 @@ func TestCommitter_EndsWithItsContextAtAnyRequest(t *testing.T) {
 				if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "shop.orders") || f.after != 0 {
 					t.Fatalf("%v, and %d requests after it", err, f.after)
 				}
-				if (step == "commit" || step == "verify files") && name != "a batch that waited" && name != "a batch" && (st.Sink != "x" || v.Branch != "main") {
+				if (step == "commit" || step == "verify files" || strings.HasPrefix(name, "an anchor beside") && step != "load table") && name != "a batch that waited" && name != "a batch" && (st.Sink != "x" || v.Branch != "main") {
 					t.Errorf("what was read is not returned: %+v, %+v", st, v)
 				}
 			})
