@@ -21,7 +21,9 @@ func TestTypes_ReadersFilterDecimalsAndFloats(t *testing.T) {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	row := func(v string) string { return fmt.Sprintf(`{"d9":%[1]s,"d18":%[1]s,"d38":%[1]s,"f":%[1]s,"g":%[1]s}`, v) }
+	row := func(v string) string {
+		return fmt.Sprintf(`{"d9":%[1]s,"d18":%[1]s,"d38":%[1]s,"f":%[1]s,"g":%[1]s}`, v)
+	}
 	f.fill(name, 2, sc, spec, decode.Options{}, []string{row("-3.50"), row("-0.01"), row("0.00")})
 	f.add(name, 3, decode.Options{}, []string{row("100.25"), row("9999999.99")})
 	f.add(name, 5, decode.Options{}, []string{`{"f":"NaN","g":"NaN"}`, `{"f":"NaN"}`})
