@@ -130,7 +130,7 @@ func generated(ctx context.Context, root string, o options, only *regexp.Regexp,
 	fmt.Printf("%d mutants\n", len(ms))
 	steps := judges
 	if o.quick {
-		steps, whole = judges[:2], false
+		steps = judges[:2]
 	}
 	survey := mutants.Survey{Root: root, Steps: steps, Workers: o.workers, Heard: func(done, of int, r mutants.Result) {
 		switch {
