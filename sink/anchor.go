@@ -216,8 +216,11 @@ func (l *lane) move(ctx context.Context, r *started, moves map[offsets.Partition
 	r.st, r.v, err = r.committer.Amend(ctx, func(_ commit.View, st commit.State) (*commit.Edit, error) {
 		e := &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}, NewEpoch: true}
 		for _, p := range offsets.Sorted(moves) {
-			g, m := moves[p], st.Ledger.Marks[p]
+			g := moves[p]
+			m, known := st.Ledger.Marks[p]
 			switch {
+			case !known: // rolled back to before it was anchored, meanwhile
+				continue
 			case g.Why == "retention" && m.Next < g.Range.To:
 				g.Range.From = m.Next
 				m.Holes += g.Range.Len()

@@ -97,12 +97,12 @@ func (c *cluster) of(sink, table string) (out []offsets.Partition) {
 	return out
 }
 
-// exists tells whether this incarnation of the partition is there.
-func (c *cluster) exists(p offsets.Partition) bool {
+// stops tells whether what is at an offset now still is what stopped a sink there.
+func (c *cluster) stops(p offsets.Partition, at int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, l := c.at(place{p.Topic, p.Num})
-	return l != nil && t.id == p.TopicID
+	return l != nil && t.id == p.TopicID && at < l.end() && (l.entries[at].corrupt || c.truth.records[l.entries[at].id].Fate == oracle.Never)
 }
 
 // unreadable tells whether a batch is there and cannot be read.

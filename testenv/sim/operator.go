@@ -25,6 +25,7 @@ type operator struct {
 	mu     sync.Mutex
 	heard  []stopped
 	lifted bool // max_bad_share was raised
+	allow  bool // policy.new_sink: allow: the sinks here read topics of their own, which their operator knows
 }
 
 type stopped struct {
@@ -116,7 +117,8 @@ var errLater = errors.New("another answer comes first")
 // answer answers one STOP.
 func (o *operator) answer(s stopped) error {
 	t := o.w.table(s.stop.Table)
-	c := &commit.Committer{Table: remote{t, o.wire}, Name: t.name, Sink: s.sink, Hash: "h", Rollback: commit.StopOnRollback}
+	c := &commit.Committer{Table: remote{t, o.wire}, Name: t.name, Sink: s.sink, Hash: "h", Rollback: commit.StopOnRollback,
+		AllowNewSink: o.allowed()}
 	var err error
 	switch s.stop.Reason {
 	case commit.CherryPick, commit.ReplacedTable, commit.LineageLost:
@@ -150,6 +152,9 @@ func (o *operator) answer(s stopped) error {
 		} else if err = o.accept(c, s, o.skip); err == nil {
 			o.w.cluster.lost(*s.stop.Partition, s.stop.Offset)
 		}
+	case commit.NewSink:
+		o.allowNewSink()
+		return errMoot
 	case commit.TooManyBad:
 		if o.share() == 0 {
 			return errMoot
@@ -163,10 +168,31 @@ func (o *operator) answer(s stopped) error {
 	default: // it ends by itself
 		return errMoot
 	}
+	var refused *commit.Stop
+	if errors.As(err, &refused) && refused.Reason == commit.NewSink {
+		o.allowNewSink()
+	}
 	if err == nil {
 		o.w.tell(operatorName, "answers %s (%s) of %s", s.stop.Reason, s.sink, t.name)
 	}
 	return err
+}
+
+func (o *operator) allowed() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.allow }
+
+// allowNewSink changes the configuration, where what another sink id claims cannot be read.
+func (o *operator) allowNewSink() {
+	o.mu.Lock()
+	was := o.allow
+	o.allow = true
+	o.mu.Unlock()
+	if was {
+		return
+	}
+	o.w.tell(operatorName, "sets policy.new_sink: allow")
+	for _, wk := range o.w.workers {
+		wk.restart()
+	}
 }
 
 type deciding func(s stopped, v commit.View, st commit.State, why error) (*commit.Edit, error)
@@ -263,7 +289,7 @@ func (o *operator) skip(s stopped, _ commit.View, st commit.State, why error) (*
 	p := *s.stop.Partition
 	m, known := st.Ledger.Marks[p]
 	switch {
-	case !known || m.Next > s.stop.Offset || !o.w.cluster.exists(p):
+	case !known || m.Next > s.stop.Offset || !o.w.cluster.stops(p, s.stop.Offset):
 		return nil, errMoot
 	case m.Next < s.stop.Offset:
 		return nil, errLater

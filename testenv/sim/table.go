@@ -95,6 +95,8 @@ func (t *table) append(by string, base commit.View, c commit.Change, id int64) (
 		return 0, refuse("table uuid")
 	case base.Head != v.Head:
 		return 0, refuse("branch main is at %d, expected %d", v.Head, base.Head)
+	case base.LastSequence != v.LastSequence: // another branch has moved on: the snapshot's sequence number is taken
+		return 0, &commit.Error{Class: commit.Rejected, Err: fmt.Errorf("sequence number %d is older than last sequence number %d", base.LastSequence+1, v.LastSequence)}
 	case v.Caps.Tags && base.Tags[c.Sink] != v.Tags[c.Sink]:
 		return 0, refuse("tag sinker_%s is at %d, expected %d", c.Sink, v.Tags[c.Sink], base.Tags[c.Sink])
 	}

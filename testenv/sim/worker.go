@@ -112,7 +112,7 @@ func (wk *worker) begin(n int) *process {
 func (wk *worker) config(p *process, b *budget.Budget) sink.Config {
 	w, c := wk.w, wk.w.c
 	cfg := sink.Config{Sink: wk.sink, Group: wk.sink, Source: p.m, Budget: b, Every: c.every(), Shutdown: 5 * time.Second, Recheck: 2 * time.Second, Look: 4 * time.Second,
-		Policy: sink.Policy{SkipGap: c.Policy.SkipGap, Rewind: c.Policy.Rewind, FollowRecreate: c.Policy.FollowRecreate, Rollback: commit.Replay},
+		Policy: sink.Policy{SkipGap: c.Policy.SkipGap, Rewind: c.Policy.Rewind, FollowRecreate: c.Policy.FollowRecreate, Rollback: commit.Replay, AllowNewSink: w.op.allowed()},
 		Events: wk.events(p), Now: p.wire.now, Jitter: p.wire.jitter}
 	if c.Policy.StopOnRollback {
 		cfg.Policy.Rollback = commit.StopOnRollback

@@ -2,7 +2,7 @@ package oracle
 
 // Earns says which STOPs each event may lead to. An event that is missing here earns none.
 var Earns = map[string][]string{
-	"cherry-pick":        {"cherry-pick"},
+	"cherry-pick":        {"cherry-pick", "rolled back"}, // between the two there is a moment
 	"rollback":           {"rolled back"},
 	"rollback-to-before": {"replaced table", "rolled back"}, // to before sinker's first snapshot
 	"set-current":        {"rolled back", "replaced table"},
