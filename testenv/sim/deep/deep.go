@@ -49,7 +49,7 @@ const hang = 3 * time.Minute
 
 // patience is how long a quiet world may take until everything has arrived: back-offs of half a minute, requests that are given up
 // after one, and what was begun before.
-const patience = 20 * time.Minute
+const patience = 8 * time.Minute
 
 // Result is how a world came out.
 type Result struct {

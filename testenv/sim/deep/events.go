@@ -18,7 +18,7 @@ func (w *world) meet(actor, edge string) (fate.Fault, bool) {
 	if edge == "commit" || edge == "exec" {
 		w.changes++
 	}
-	far := w.changes == runaway
+	far := w.changes >= runaway
 	w.mu.Unlock()
 	if far {
 		w.fail(fmt.Errorf("the world does not come to rest: %d changes were asked of its catalog", runaway))

@@ -73,10 +73,10 @@ func (y *tally) add(r *deep.Result) {
 	}
 }
 
-// TestDeep_Seeds lets SINKER_SEEDS worlds live, from SINKER_SEED_FROM on, and holds each of them to its promises. SINKER_SEED_TIME
+// TestDeep_Seeds lets SINKER_SEEDS worlds live, from SINKER_FIRST_SEED on, and holds each of them to its promises. SINKER_SEED_TIME
 // ends it earlier, which is no failure.
 func TestDeep_Seeds(t *testing.T) {
-	n, from := number(t, "SINKER_SEEDS", seedsOfCI), number(t, "SINKER_SEED_FROM", 0)
+	n, from := number(t, "SINKER_SEEDS", seedsOfCI), number(t, "SINKER_FIRST_SEED", 0)
 	var until time.Time
 	if text := os.Getenv("SINKER_SEED_TIME"); text != "" {
 		d, err := time.ParseDuration(text)
