@@ -82,12 +82,25 @@ func checkLengths(t testing.TB, name string, rows *Rows, n int) {
 		t.Errorf("%s: %d rows, want %d", name, rows.N, n)
 	}
 	for _, c := range rows.Columns {
-		checkColumn(t, name+": "+c.Field.Name, c, n)
+		checkColumn(t, &place{name: name}, c, n)
 	}
 }
 
-func checkColumn(t testing.TB, name string, c *Column, n int) {
-	t.Helper()
+// place is a column's place, spelled when it is needed: fuzzing checks columns by the thousand a second.
+type place struct {
+	up   *place
+	name string
+}
+
+func (p *place) String() string {
+	if p.up == nil {
+		return p.name
+	}
+	return p.up.String() + "." + p.name
+}
+
+func checkColumn(t testing.TB, at *place, c *Column, n int) {
+	name := &place{at, c.Field.Name}
 	fail := func(what string, have, want int) {
 		if have != want {
 			t.Errorf("%s: %s: %d, want %d", name, what, have, want)
@@ -127,7 +140,7 @@ func checkColumn(t testing.TB, name string, c *Column, n int) {
 		}
 	}
 	for _, child := range c.Children {
-		checkColumn(t, name+"."+child.Field.Name, child, below)
+		checkColumn(t, name, child, below)
 		if c.kind == kindStruct {
 			for i := range n {
 				if c.IsNull(i) && child.IsNull(i) == child.Field.Required {
