@@ -27,6 +27,9 @@ type scripted struct {
 	starts int
 	last   map[offsets.Partition]source.Start
 	id     offsets.TopicID // of the topic now, if it is not p0's
+
+	logStart  int64
+	inspected func() // called at each look at the log
 }
 
 func (s *scripted) topic() offsets.TopicID {
@@ -53,7 +56,7 @@ func (s *scripted) Resume([]offsets.Partition)                {}
 func (s *scripted) ClusterID(context.Context) (string, error) { return "c", nil }
 func (s *scripted) Ends() map[offsets.Partition]source.End    { return nil }
 func (s *scripted) Topics(context.Context) ([]source.Topic, error) {
-	return []source.Topic{{Name: "orders", ID: s.topic(), Partitions: 1}}, nil
+	return []source.Topic{{Name: "orders", ID: s.topic()}}, nil
 }
 func (s *scripted) OffsetsAt(_ context.Context, ps []offsets.Partition, _ source.Point) (offsets.Position, error) {
 	at := offsets.Position{}
@@ -64,9 +67,12 @@ func (s *scripted) OffsetsAt(_ context.Context, ps []offsets.Partition, _ source
 }
 func (s *scripted) Inspect(_ context.Context, ps []offsets.Partition, _ map[offsets.Partition]int32) ([]source.LogInfo, error) {
 	var out []source.LogInfo
+	if s.inspected != nil {
+		s.inspected()
+	}
 	for _, p := range ps {
 		p.TopicID = s.topic()
-		out = append(out, source.LogInfo{Partition: p, LastStable: 10, HighWater: 10, EpochEnd: -1, EpochAnswer: -1})
+		out = append(out, source.LogInfo{Partition: p, LogStart: s.logStart, LastStable: 10, HighWater: 10, EpochEnd: -1, EpochAnswer: -1})
 	}
 	return out, nil
 }
@@ -85,7 +91,7 @@ func on(t *testing.T, test func(t *testing.T, src *scripted, tab *table, s *sink
 		tab := &table{Memory: committest.NewMemory(nil), dir: t.TempDir(),
 			properties: iceberg.Properties{"write.parquet.compression-codec": "uncompressed"}} // encoders are kept, and fake time ends with its test
 		s := sink.New(sink.Config{Sink: "x", Source: src, Budget: budget.New(1<<20, nil), Every: time.Second, Shutdown: time.Second, Recheck: 5 * time.Second,
-			Look: 10 * time.Second, Events: sink.Events{Stopped: func(sink.StopInfo) { stops++ }},
+			Look: 10 * time.Second, Policy: sink.Policy{SkipGap: true}, Events: sink.Events{Stopped: func(sink.StopInfo) { stops++ }},
 			Entries: []sink.Entry{{Topics: []string{"orders"}, Table: "shop.orders", Start: source.Earliest,
 				Open:    func(context.Context, string) (sink.Table, error) { return tab, nil },
 				Decoder: func(s *iceberg.Schema) (decode.Decoder, error) { return decode.New("json", s, decode.Options{}) }}}})
@@ -156,6 +162,32 @@ func TestSink_RollbackOfAnIdleTableIsSeen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A branch that is rolled back between the look at the log and the commit that passes over a gap, to before the partition was anchored, knows
+// no gap of it: the partition is anchored again first, like any other.
+func TestSink_GapOfAPartitionThatWasRolledBack(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *int) {
+		other := p0
+		other.Num = 1
+		src.tell(source.Assigned{Partitions: []offsets.Partition{other}})
+		before := tab.Head()
+		src.logStart = 8
+		src.inspected = func() {
+			src.inspected = nil
+			tab.Rollback(before)
+		}
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		time.Sleep(30 * time.Second)
+		v, err := tab.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := commit.Resolve(v, "x")
+		if m := st.Ledger.Marks[p0]; err != nil || m.Next != 8 || m.Upper != offsets.Unbounded {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
 }
 
 // accept is an operator's word about p0.
