@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -17,6 +18,9 @@ import (
 // configuration, after whatever crash or rollback of T. A worker stands on what it read of T and then of D (Ready, Settled,
 // Stand), asks for the fate of each record (Footing.Fate), brings the dead letters of its batches into D in their order
 // (FoldLetters), and gives T only batches whose dead letters it has seen there (Footing.Cleared).
+//
+// What D has decided it has decided about records, not about offsets. A log that lost records and has others there now is found out by
+// D's positions as by T's, each by itself (Rewound), and while reading by a record that is younger than D's word on it (ErrRewritten).
 //
 // D is never anchored again as T is after a rollback: that would forget dead letters of offsets that T has passed. See Mend.
 //
@@ -63,6 +67,10 @@ func Ready(t, d State, ours Hashes) (Anchor, error) {
 	return AnchorNone, nil
 }
 
+// Held is dead letters by offset, with the leader epoch of each record; the youngest where D has several of an offset. Rows of records
+// that the log lost stay in D, so the offset alone does not tell which record is dead.
+type Held map[offsets.Partition]map[int64]int32
+
 // Settled is the offsets that T does not account for yet and whose fate D has decided. D's rows of these are what Stand needs, read
 // from the very snapshot that d was.
 func Settled(t, d State) offsets.Ranges {
@@ -78,24 +86,54 @@ func Settled(t, d State) offsets.Ranges {
 // Footing is what a worker has read of T and of D, and has added to D itself since. It belongs to one worker, which makes a new one
 // whenever a batch of its own is stale. The zero value stands on nothing.
 type Footing struct {
-	table, letters uint64                               // epochs of T and D
-	decided        offsets.Position                     // F(D); absent is 0
-	held           map[offsets.Partition]map[int64]bool // settled offsets that D holds
-	written        map[uuid.UUID]bool                   // seen in D
+	table, letters uint64                      // epochs of T and D
+	decided        offsets.Position            // F(D); absent is 0
+	epochs         map[offsets.Partition]int32 // leader epoch of the last record before decided; as old or older are all before it
+	held           Held
+	written        map[uuid.UUID]bool // seen in D
 }
 
-// Stand makes a Footing of T and D, for which Ready said AnchorNone. held is the offsets of Settled that D holds.
-func Stand(t, d State, held map[offsets.Partition]map[int64]bool) Footing {
-	return Footing{table: t.Epoch, letters: d.Epoch, decided: d.Ledger.Position(), held: held, written: map[uuid.UUID]bool{}}
+// Stand makes a Footing of T and D, for which Ready said AnchorNone. held is D's dead letters of Settled.
+func Stand(t, d State, held Held) Footing {
+	f := Footing{table: t.Epoch, letters: d.Epoch, decided: d.Ledger.Position(), epochs: map[offsets.Partition]int32{}, held: held, written: map[uuid.UUID]bool{}}
+	for p, m := range d.Ledger.Marks {
+		f.epochs[p] = m.LeaderEpoch
+	}
+	return f
 }
 
-// Fate decides about the record at an offset of p of which today's configuration says found. fresh tells that it is a dead letter that
-// D does not hold yet. The error is a *Stop if D has decided otherwise already.
-func (f Footing) Fate(p offsets.Partition, offset int64, found Fate) (fate Fate, fresh bool, err error) {
-	switch {
+// Parting is where a log has left what a table knows of it: At is the first offset that is another record, or none.
+type Parting struct {
+	At          int64
+	LeaderEpoch int32 // of the record before; offsets.NoEpoch if unknown
+}
+
+// Rewound is the marks of D, or of T, where the log has parted from them. They are committed with a fresh epoch and a gap. The rows at
+// and above stay; they are of records that Kafka lost.
+func Rewound(st State, parted map[offsets.Partition]Parting) map[offsets.Partition]offsets.Mark {
+	out := map[offsets.Partition]offsets.Mark{}
+	for p, from := range parted {
+		if m, has := st.Ledger.Marks[p]; has && m.Next > from.At {
+			m.Next, m.Origin, m.LeaderEpoch = from.At, min(m.Origin, from.At), from.LeaderEpoch
+			out[p] = m
+		}
+	}
+	return out
+}
+
+// ErrRewritten says that the log has another record now where D has decided about one: read T and D again, hold both against the log.
+var ErrRewritten = errors.New("the log has other records than those that the dead letters decided about")
+
+// Fate decides about the record at an offset of p of which today's configuration says found; epoch is the leader epoch of its batch. fresh
+// tells that it is a dead letter that D does not hold yet. The error is a *Stop if D has decided otherwise already, or ErrRewritten.
+func (f Footing) Fate(p offsets.Partition, offset int64, epoch int32, found Fate) (fate Fate, fresh bool, err error) {
+	dead, holds := f.held[p][offset]
+	switch last := f.epochs[p]; {
 	case offset >= f.decided[p]:
 		return found, found == AsDead, nil
-	case f.held[p][offset]:
+	case last != offsets.NoEpoch && epoch > last:
+		return found, false, ErrRewritten
+	case holds && (dead == epoch || dead == offsets.NoEpoch || epoch == offsets.NoEpoch):
 		return AsDead, false, nil
 	case found == AsDead:
 		s := stop(View{}, FateChanged, "the record was no dead letter when its fate was decided, and it can no longer become a row", doFate)
@@ -188,7 +226,9 @@ func (f Footing) Wrote(dead ...*manifest.Manifest) {
 	for _, m := range dead {
 		f.written[m.ID] = true
 		for p, s := range m.Spans {
-			f.decided[p] = max(f.decided[p], s.To)
+			if s.To > f.decided[p] {
+				f.decided[p], f.epochs[p] = s.To, s.LeaderEpoch
+			}
 		}
 	}
 }

@@ -78,7 +78,7 @@ func TestFate_WhatWasDecidedStays(t *testing.T) {
 	if len(open) != 1 || open[p0] != (offsets.Range{From: 10, To: 14}) {
 		t.Fatalf("decided before the table accounts for it: %v", open)
 	}
-	f := commit.Stand(tab, d, map[offsets.Partition]map[int64]bool{p0: {11: true}})
+	f := commit.Stand(tab, d, commit.Held{p0: {11: 0}})
 	for _, c := range []struct {
 		p           offsets.Partition
 		o           int64
@@ -96,7 +96,7 @@ func TestFate_WhatWasDecidedStays(t *testing.T) {
 		{p0, 15, commit.AsSkip, commit.AsSkip, false, false},
 		{p1, 10, commit.AsDead, commit.AsDead, true, false},
 	} {
-		got, fresh, err := f.Fate(c.p, c.o, c.found)
+		got, fresh, err := f.Fate(c.p, c.o, 0, c.found)
 		if got != c.want || fresh != c.fresh || (reason(err) == commit.FateChanged) != c.stop {
 			t.Errorf("%s at %d found %d: %d, fresh %v (%v), want %d, fresh %v", c.p, c.o, c.found, got, fresh, err, c.want, c.fresh)
 		}
@@ -104,6 +104,9 @@ func TestFate_WhatWasDecidedStays(t *testing.T) {
 		if errors.As(err, &s) && (s.Partition == nil || *s.Partition != c.p || s.Offset != c.o) {
 			t.Errorf("the stop does not say where: %v", err)
 		}
+	}
+	if _, _, err := f.Fate(p0, 11, -1, commit.AsRow); err != nil {
+		t.Errorf("of an epoch that is not known: %v", err)
 	}
 	for _, c := range []struct {
 		p        offsets.Partition
@@ -261,13 +264,15 @@ func TestDeadLetters_WorkersThatTakeTurns(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			w := ws[rapid.IntRange(0, 1).Draw(t, "worker")]
 			if !w.up {
-				have := map[int64]bool{}
+				have := map[int64]int32{}
 				for _, r := range commit.Settled(tab, d) {
 					for o := r.From; o < r.To; o++ {
-						have[o] = held[o] > 0
+						if held[o] > 0 {
+							have[o] = 0
+						}
 					}
 				}
-				*w = worker{f: commit.Stand(tab, d, map[offsets.Partition]map[int64]bool{p0: have}), up: true, next: tab.Ledger.Marks[p0].Next, rows: map[uuid.UUID][]int64{}}
+				*w = worker{f: commit.Stand(tab, d, commit.Held{p0: have}), up: true, next: tab.Ledger.Marks[p0].Next, rows: map[uuid.UUID][]int64{}}
 				continue
 			}
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
@@ -284,7 +289,7 @@ func TestDeadLetters_WorkersThatTakeTurns(t *testing.T) {
 					if dead[o] {
 						found = commit.AsDead
 					}
-					switch fate, isNew, err := w.f.Fate(p0, o, found); {
+					switch fate, isNew, err := w.f.Fate(p0, o, 0, found); {
 					case err != nil:
 						t.Fatal(err)
 					case fate == commit.AsRow:
@@ -336,4 +341,49 @@ func TestDeadLetters_WorkersThatTakeTurns(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFate_OfARecordThatCameInsteadOfAnother(t *testing.T) {
+	st := func(next int64, epoch int32) commit.State {
+		s := standing("d", 2, nil)
+		s.Ledger.Marks[p0] = offsets.Mark{Next: next, LeaderEpoch: epoch, Origin: 5, Upper: offsets.Unbounded}
+		return s
+	}
+	f := commit.Stand(st(10, 4), st(14, 4), commit.Held{p0: {11: 4, 12: 3}})
+	for _, o := range []int64{11, 13} {
+		if _, _, err := f.Fate(p0, o, 5, commit.AsRow); !errors.Is(err, commit.ErrRewritten) {
+			t.Errorf("%d was decided in another life of the log: %v", o, err)
+		}
+		if _, _, err := f.Fate(p0, o, 4, commit.AsRow); err != nil {
+			t.Errorf("%d is the record that was decided about: %v", o, err)
+		}
+	}
+	for epoch, want := range map[int32]commit.Fate{3: commit.AsDead, 4: commit.AsRow, offsets.NoEpoch: commit.AsDead} {
+		if fate, _, err := f.Fate(p0, 12, epoch, commit.AsRow); err != nil || fate != want {
+			t.Errorf("12 of epoch %d, while the dead one was of 3: %v %v", epoch, fate, err)
+		}
+	}
+	if _, fresh, err := f.Fate(p0, 14, 5, commit.AsDead); err != nil || !fresh {
+		t.Errorf("nothing was decided there: %v", err)
+	}
+	dead := batch(0, spans{p0: {From: 14, To: 16}}) // of leader epoch 3, after an epoch that is not known
+	g := commit.Stand(st(10, 4), st(14, offsets.NoEpoch), nil)
+	if _, _, err := g.Fate(p0, 11, 9, commit.AsRow); err != nil {
+		t.Errorf("where the epoch is not known: %v", err)
+	}
+	g.Wrote(dead)
+	if _, _, err := g.Fate(p0, 15, 9, commit.AsRow); !errors.Is(err, commit.ErrRewritten) {
+		t.Errorf("what it wrote itself, rewritten since: %v", err)
+	}
+
+	got := commit.Rewound(st(14, 4), map[offsets.Partition]commit.Parting{p0: {At: 12, LeaderEpoch: 2}, p1: {At: 3}})
+	if len(got) != 1 || got[p0] != (offsets.Mark{Next: 12, Origin: 5, LeaderEpoch: 2, Upper: offsets.Unbounded}) {
+		t.Errorf("%+v", got)
+	}
+	if got := commit.Rewound(st(14, 4), map[offsets.Partition]commit.Parting{p0: {At: 3}}); got[p0].Origin != 3 || got[p0].Next != 3 {
+		t.Errorf("below its origin: %+v", got)
+	}
+	if got := commit.Rewound(st(14, 4), map[offsets.Partition]commit.Parting{p0: {At: 14}}); len(got) != 0 {
+		t.Errorf("the log parts where the table ends: %+v", got)
+	}
 }

@@ -37,6 +37,7 @@ func Quick() []Config {
 		}),
 		two.with("quick: fence, T rolled", func(c *Config) { c.Snaps, c.Net, c.Budget.RollT, c.Decode = 4, 1, 1, &[2]uint8{1, 0} }),
 		two.with("quick: fence, mend", func(c *Config) { c.Snaps, c.Net, c.Mend, c.Budget.RollD, c.Decode = 4, 1, true, 1, &[2]uint8{1, 0} }),
+		one.with("quick: rewind", func(c *Config) { c.Offsets, c.Batches, c.Net, c.Budget = 2, 2, 1, Budget{Cut: 1} }),
 		two.with("quick: fate", func(c *Config) { c.Offsets, c.Snaps, c.Net, c.Decode = 2, 4, 1, &[2]uint8{2, 1} }),
 	}
 }
@@ -51,6 +52,7 @@ func CI() []Config {
 		one.with("roll T twice", func(c *Config) { c.Offsets, c.Aside, c.Snaps, c.Budget = 1, true, 6, Budget{RollT: 2, Crash: 1} }),
 		one.with("expire D", func(c *Config) { c.Budget = Budget{CompactD: 1, ExpireD: 1} }),
 		one.with("roll D", func(c *Config) { c.Budget = Budget{RollD: 1, Crash: 1} }),
+		one.with("rewind", func(c *Config) { c.Offsets, c.Budget = 2, Budget{Cut: 1} }),
 		mend.with("mend", func(c *Config) { c.Batches, c.Budget.Crash = 2, 0 }),
 		mend.with("mend, doubled", func(c *Config) { c.Offsets, c.Batches, c.Budget.Double = 1, 2, 1 }),
 		mend.with("mend, T rolled", func(c *Config) { c.Offsets, c.Batches, c.Budget = 1, 3, Budget{RollD: 1, RollT: 1} }),
@@ -76,6 +78,7 @@ func Release() []Config {
 		one.with("long: expire both", func(c *Config) {
 			c.Snaps, c.Budget = 6, Budget{CompactD: 1, ExpireD: 1, CompactT: 1, ExpireT: 1, RollT: 1, Crash: 1}
 		}),
+		one.with("long: rewind", func(c *Config) { c.Snaps, c.Budget = 6, Budget{Cut: 1, Crash: 1, Double: 1, RollT: 1} }),
 		mend.with("long: mend, T rolled", func(c *Config) { c.Snaps, c.Budget = 6, Budget{RollD: 1, RollT: 1, Crash: 1, Double: 1} }),
 		mend.with("long: mend twice, aside", func(c *Config) { c.Aside, c.Snaps, c.Budget = true, 6, Budget{RollD: 2, Crash: 1} }),
 		two.with("long: fence, O=2", func(c *Config) { c.Offsets, c.Batches, c.Snaps, c.Budget.Crash = 2, 3, 6, 1 }),
@@ -112,6 +115,11 @@ func Mutants() []Config {
 		m(MendUnfenced, mended),
 		m(MendNow, mended.with("", func(c *Config) { c.Batches, c.Budget = 2, Budget{RollD: 2} })),
 		m(MendOwn, mended.with("", shared)),
+		m(UncheckedLetters, one.with("", func(c *Config) { c.Offsets, c.Budget = 2, Budget{Cut: 1, Crash: 1} })),
+		m(HeldByOffset, one.with("", func(c *Config) {
+			c.Offsets, c.Net, c.Decode, c.Budget = 2, 1, &[2]uint8{1, 0}, Budget{Cut: 1, Crash: 1}
+		})),
+		m(EpochUnseen, one.with("", func(c *Config) { c.Offsets, c.Budget = 2, Budget{Cut: 1, Crash: 1} })),
 		m(HashOfTable, two.with("", shared).with("", func(c *Config) { c.Mixed = false })),
 	}
 }

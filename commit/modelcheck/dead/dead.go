@@ -12,6 +12,9 @@
 //
 // # What must hold
 //
+// The log may lose its end, by an unclean election, and have other records there (line 12, rewind): T and D are each held against it.
+// Offsets stand for two records then, and each of the following holds for the younger ones by themselves.
+//
 //	I7  D not dirty, o below F(T): o is in exactly one of T, D and the counted skips
 //	I1  T holds nothing at or above F(T), and no row twice; D no letter twice, and nothing at or above F(D)
 //	    with one configuration there is no STOP(fate changed)
@@ -47,6 +50,7 @@ type snap struct {
 	Next                         pair  // F, if it is ours
 	Rows, Skips                  pair  // the truth: sets of offsets that the table holds as of this snapshot
 	Twice                        uint8 // the truth: some row is there twice
+	Life, Young                  uint8 // of partition 0: leader epoch of its mark; the truth: rows of records that came after the log was cut
 }
 
 // table is T or D. Snapshot ids are 1, 2, …; the mirror and the tag name the newest snapshot of ours that was applied.
@@ -59,6 +63,7 @@ type table struct {
 type request struct {
 	Table, Head, Newest, Epoch, Hash, Batches uint8
 	Next, Rows, Skips                         pair
+	Life, Young                               uint8
 }
 
 // batch of a worker; ID 0 is none.
@@ -66,6 +71,7 @@ type batch struct {
 	ID, Wrote, Letters          uint8 // Letters: it has fresh dead letters; Wrote: they were seen in D
 	From, To, Dead, Skips, Open pair  // Open is the offset at which its span in D begins, none if it has none
 	Fresh                       pair
+	Young                       uint8 // those of partition 0 that were read after the log was cut
 }
 
 const none = 0xff
@@ -83,7 +89,9 @@ const (
 type worker struct {
 	Phase, Config, Table uint8
 	EpochT, EpochD       uint8
-	At, Decided, Held    pair // next offset to read; of the footing
+	Life, LifeD          uint8 // of the log when it was held against the tables; leader epoch of D's mark
+	At, Decided, Held    pair  // next offset to read; of the footing
+	HeldYoung            uint8 // of partition 0, of records that came after the cut
 	Head, Newest, Listed uint8
 	Anchors              [2]uint8 // mending: epochs of the re-anchors
 	Queue                [maxQueue]batch
@@ -91,19 +99,21 @@ type worker struct {
 
 // state is one state of the model.
 type state struct {
-	Tables  [maxTables]table
-	Workers [maxWorkers]worker
-	Net     [maxNet]request
-	Batches uint8   // ids given out
-	Bad     [2]pair // by configuration and partition: records that do not decode
-	Skip    [2]pair // that are skipped
-	Left    Budget
-	Moved   uint8 // D was moved by a foreigner
+	Tables    [maxTables]table
+	Workers   [maxWorkers]worker
+	Net       [maxNet]request
+	Batches   uint8    // ids given out
+	Bad       [2]pair  // by configuration and partition: records that do not decode
+	Skip      [2]pair  // that are skipped
+	YoungBad  [2]uint8 // by configuration: records of partition 0 that came after the cut
+	Life, Cut uint8    // whether the log was cut, and where: others stand there now
+	Left      Budget
+	Moved     uint8 // D was moved by a foreigner
 }
 
 // Budget is how often something may happen.
 type Budget struct {
-	Crash, Double, RollT, RollD, CompactT, CompactD, ExpireT, ExpireD uint8
+	Crash, Double, RollT, RollD, CompactT, CompactD, ExpireT, ExpireD, Cut uint8
 }
 
 // Config is one world. Everything in it is finite.
@@ -130,29 +140,34 @@ type Config struct {
 type Mutant uint8
 
 const (
-	NoMutant      Mutant = iota
-	TableFirst           // T before D
-	Blind                // dead letters are sent whatever D and T have become
-	MaxOfNow             // the same, without those below F(D) as it is now
-	TableUnseen          // F(T) and its epoch are not compared before D
-	ForgetDecided        // what D has decided is not asked for
-	LettersFirst         // D is read before T
-	OutOfOrder           // a second batch's dead letters do not wait for the first's
-	LikeTable            // a D that was rolled back is anchored again, empty, like T
-	NoFateStop           // a record that must become a row and cannot is passed over
-	NoFence              // the hash of the configuration is not looked at
-	FenceBackward        // D is anchored before T: harmless, as long as both are read again after each anchor
-	MendUnfenced         // D is mended without anchoring T before
-	MendNow              // D is mended on the head that it has now, not on the one noted
-	MendOwn              // D is mended for the worker's own table, as if no other shared it
-	HashOfTable          // each table writes its own hash into D
+	NoMutant         Mutant = iota
+	TableFirst              // T before D
+	Blind                   // dead letters are sent whatever D and T have become
+	MaxOfNow                // the same, without those below F(D) as it is now
+	TableUnseen             // F(T) and its epoch are not compared before D
+	ForgetDecided           // what D has decided is not asked for
+	LettersFirst            // D is read before T
+	OutOfOrder              // a second batch's dead letters do not wait for the first's
+	LikeTable               // a D that was rolled back is anchored again, empty, like T
+	NoFateStop              // a record that must become a row and cannot is passed over
+	NoFence                 // the hash of the configuration is not looked at
+	FenceBackward           // D is anchored before T: harmless, as long as both are read again after each anchor
+	MendUnfenced            // D is mended without anchoring T before
+	MendNow                 // D is mended on the head that it has now, not on the one noted
+	MendOwn                 // D is mended for the worker's own table, as if no other shared it
+	HashOfTable             // each table writes its own hash into D
+	UncheckedLetters        // D's positions are not held against the log, T's only
+	HeldByOffset            // D's letters of records that the log has lost count for those that stand there now
+	EpochUnseen             // the leader epoch of a record is not looked at when its fate has been decided
 	mutants
 )
 
 func (m Mutant) String() string {
 	return [...]string{"none", "T before D", "no staleness check, blind", "no staleness check, max of F(D) now", "F(T), epoch(T) not compared before D",
 		"resume ignoring F(D)", "D read before T", "D out of order", "D rolled back and treated like T", "no STOP(fate changed)", "no hash fence",
-		"D fenced before T", "D mended without anchoring T", "D mended on its head of now", "D mended for one of two tables", "each table its own hash in D"}[m]
+		"D fenced before T", "D mended without anchoring T", "D mended on its head of now", "D mended for one of two tables", "each table its own hash in D", "D not held against the log",
+		"dead letters known by their offset only",
+		"leader epoch of decided records not looked at"}[m]
 }
 
 // kinds of steps
@@ -176,10 +191,14 @@ const (
 	kindRoll
 	kindFate
 	kindLeave
+	kindCut
+	kindRewind
+	kindRewritten
 )
 
 var kindNames = []string{"read", "anchor", "prepare", "send letters", "learn", "stale", "send batch", "note D", "mend D", "give up",
-	"crash", "applied", "refused", "lost", "compact", "expire", "roll back", "STOP(fate changed)", "leave"}
+	"crash", "applied", "refused", "lost", "compact", "expire", "roll back", "STOP(fate changed)", "leave",
+	"log cut", "rewind", "log rewritten"}
 
 // counts of branches of the rules
 const (
@@ -236,6 +255,9 @@ func (c Config) first() []state {
 	var vars []*uint8
 	for p := range c.Partitions {
 		vars = append(vars, &s.Bad[0][p])
+		if c.Budget.Cut > 0 && p == 0 {
+			vars = append(vars, &s.YoungBad[0])
+		}
 		if c.Mixed {
 			vars = append(vars, &s.Bad[1][p])
 		}

@@ -13,6 +13,7 @@ type turn struct {
 	lettersTaken, lettersDone, lettersStale uint8
 	taken, done, stale                      uint8
 	nextLetters, next                       pair
+	lifeLetters, life                       uint8
 }
 
 type turnKey struct {
@@ -30,11 +31,15 @@ type readyWord struct {
 	stop   bool
 }
 
-type batchKey struct{ decided, held, bad, skip, from, to pair }
+type batchKey struct {
+	decided, held, bad, skip, from, to pair
+	youngBad, young, lifeD, heldYoung  uint8
+}
 
 type batchWord struct {
-	b    batch
-	fate bool // it came to STOP(fate changed)
+	b         batch
+	fate      bool // it came to STOP(fate changed)
+	rewritten bool
 }
 
 type mendKey struct {
@@ -46,6 +51,7 @@ type mendKey struct {
 
 type mendWord struct {
 	next, from, to pair
+	life           uint8
 	again, stop    bool
 }
 
@@ -84,7 +90,7 @@ func (r *rules) table(i int, t *table) *verdict {
 	*r.ids++
 	v := &verdict{id: *r.ids, view: r.c.view(i, t)}
 	st, err := commit.Resolve(v.view, sink)
-	v.st, v.stop, v.in, v.next = st, err != nil, commit.Lineage(v.view), positions(st.Ledger)
+	v.st, v.stop, v.in, v.next, v.life = st, err != nil, commit.Lineage(v.view), positions(st.Ledger), lifeOf(st.Ledger)
 	return keep(r.tables[i], *t, v)
 }
 
@@ -120,8 +126,8 @@ func (r *rules) readyD(d *verdict, config, table uint8) readyWord {
 	return r.ready(&verdict{id: -1 - int32(config) - 2*int32(table), st: commit.State{Hash: hashName(r.c.hash(int(table), config, table))}}, d, config, table)
 }
 
-// held is the settled offsets that D holds.
-func (r *rules) held(w *worker, t commit.State, d *verdict, rows pair) pair {
+// held is the settled offsets among rows.
+func (r *rules) held(t commit.State, d *verdict, rows pair) pair {
 	var out pair
 	for p, open := range commit.Settled(t, d.st) {
 		for i := range out {
@@ -134,16 +140,25 @@ func (r *rules) held(w *worker, t commit.State, d *verdict, rows pair) pair {
 }
 
 func (r *rules) footing(w *worker) commit.Footing {
-	held := map[offsets.Partition]map[int64]bool{}
+	held := commit.Held{}
 	for p := range r.c.Partitions {
-		held[partitions[p]] = map[int64]bool{}
+		held[partitions[p]] = map[int64]int32{}
 		for o := range r.c.Offsets {
-			if w.Held[p]&(1<<o) != 0 {
-				held[partitions[p]][int64(o)] = true
+			young := p == 0 && w.HeldYoung&(1<<o) != 0
+			if w.Held[p]&(1<<o) == 0 && !young {
+				continue
 			}
+			epoch := int32(0)
+			if young {
+				epoch = 1
+			}
+			if r.c.Mutant == HeldByOffset {
+				epoch = offsets.NoEpoch
+			}
+			held[partitions[p]][int64(o)] = epoch
 		}
 	}
-	f := commit.Stand(commit.State{Epoch: uint64(w.EpochT)}, commit.State{Epoch: uint64(w.EpochD), Ledger: offsets.Ledger{Marks: r.c.marks(letters, w.Decided)}}, held)
+	f := commit.Stand(commit.State{Epoch: uint64(w.EpochT)}, commit.State{Epoch: uint64(w.EpochD), Ledger: offsets.Ledger{Marks: r.c.marks(letters, w.Decided, w.LifeD)}}, held)
 	for i := range w.Queue {
 		if b := &w.Queue[i]; b.Wrote != 0 {
 			f.Wrote(r.dead(b))
@@ -156,10 +171,18 @@ func (r *rules) dead(b *batch) *manifest.Manifest {
 	m := &manifest.Manifest{ID: id(b.ID), Spans: map[offsets.Partition]manifest.Span{}}
 	for p := range r.c.Partitions {
 		if b.Open[p] != none {
-			m.Spans[partitions[p]] = manifest.Span{Range: offsets.Range{From: int64(b.Open[p]), To: int64(b.To[p])}}
+			m.Spans[partitions[p]] = manifest.Span{Range: offsets.Range{From: int64(b.Open[p]), To: int64(b.To[p])}, LeaderEpoch: b.epoch(p)}
 		}
 	}
 	return m
+}
+
+// epoch is the leader epoch of the batch's last record of p.
+func (b *batch) epoch(p int) int32 {
+	if p != 0 || b.To[0] == 0 {
+		return 0
+	}
+	return int32(b.Young >> (b.To[0] - 1) & 1)
 }
 
 func (r *rules) queue(w *worker) []commit.Letters {
@@ -172,7 +195,7 @@ func (r *rules) queue(w *worker) []commit.Letters {
 		l := commit.Letters{Batch: &manifest.Manifest{ID: id(b.ID), Epoch: uint64(w.EpochT), Spans: map[offsets.Partition]manifest.Span{}}}
 		for p := range r.c.Partitions {
 			if b.To[p] > b.From[p] {
-				l.Batch.Spans[partitions[p]] = manifest.Span{Range: offsets.Range{From: int64(b.From[p]), To: int64(b.To[p])}}
+				l.Batch.Spans[partitions[p]] = manifest.Span{Range: offsets.Range{From: int64(b.From[p]), To: int64(b.To[p])}, LeaderEpoch: b.epoch(p)}
 			}
 		}
 		if b.Letters != 0 {
@@ -205,6 +228,7 @@ func (r *rules) turn(w *worker, t, d *verdict) turn {
 	var out turn
 	got := r.foldLetters(f, w, t, d, queue)
 	out.lettersTaken, out.lettersDone, out.lettersStale, out.nextLetters = places(queue, got.Taken), places(queue, got.Done), places(queue, got.Stale), positions(got.Next)
+	out.lifeLetters = lifeOf(got.Next)
 	batches := f.Cleared(queue)
 	if r.c.Mutant == TableFirst {
 		batches = nil
@@ -214,6 +238,7 @@ func (r *rules) turn(w *worker, t, d *verdict) turn {
 	}
 	g := commit.Fold(t.st, t.in, batches)
 	out.taken, out.done, out.stale, out.next = places(queue, g.Taken), places(queue, g.Done), places(queue, g.Stale), positions(g.Next)
+	out.life = lifeOf(g.Next)
 	return keep(r.turns, k, out)
 }
 
@@ -253,8 +278,13 @@ func (r *rules) foldLetters(f commit.Footing, w *worker, t, d *verdict, queue []
 }
 
 // batch decides the fates of the records of a batch.
-func (r *rules) batch(w *worker, bad, skip, to pair) batchWord {
-	k := batchKey{w.Decided, w.Held, bad, skip, w.At, to}
+func (r *rules) batch(w *worker, s *state, to pair) batchWord {
+	bad, skip, young := s.Bad[w.Config], s.Skip[w.Config], uint8(0)
+	if s.Life != 0 {
+		young = between(max(s.Cut, w.At[0]), to[0])
+		bad[0] = bad[0]&^young | s.YoungBad[w.Config]&young
+	}
+	k := batchKey{w.Decided, w.Held, bad, skip, w.At, to, s.YoungBad[w.Config], young, w.LifeD, w.HeldYoung}
 	if out, ok := r.batches[k]; ok {
 		return out
 	}
@@ -263,7 +293,7 @@ func (r *rules) batch(w *worker, bad, skip, to pair) batchWord {
 	if r.c.Mutant == ForgetDecided {
 		fates = commit.Stand(commit.State{}, commit.State{}, nil)
 	}
-	out := batchWord{b: batch{From: w.At, To: to, Open: pair{none, none}}}
+	out := batchWord{b: batch{From: w.At, To: to, Open: pair{none, none}, Young: young}}
 	for p := range r.c.Partitions {
 		for o := w.At[p]; o < to[p]; o++ {
 			found := commit.AsRow
@@ -273,8 +303,14 @@ func (r *rules) batch(w *worker, bad, skip, to pair) batchWord {
 			case skip[p]&bit != 0:
 				found = commit.AsSkip
 			}
-			fate, fresh, err := fates.Fate(partitions[p], int64(o), found)
+			epoch := int32(0)
+			if p == 0 && r.c.Mutant != EpochUnseen {
+				epoch = int32(young >> o & 1)
+			}
+			fate, fresh, err := fates.Fate(partitions[p], int64(o), epoch, found)
 			switch {
+			case errors.Is(err, commit.ErrRewritten):
+				out.rewritten = true
 			case err != nil:
 				out.fate = true
 			case fate == commit.AsDead:
@@ -294,6 +330,17 @@ func (r *rules) batch(w *worker, bad, skip, to pair) batchWord {
 		}
 	}
 	return keep(r.batches, k, out)
+}
+
+// rewound is where a table of verdict v goes if the log parted from it at cut.
+func (r *rules) rewound(v *verdict, cut uint8) pair {
+	next := v.next
+	for p, m := range commit.Rewound(v.st, map[offsets.Partition]commit.Parting{partitions[0]: {At: int64(cut)}}) {
+		if p == partitions[0] {
+			next[0] = uint8(m.Next)
+		}
+	}
+	return next
 }
 
 // mend asks Mend about D as it was noted, and the tables as they are.
@@ -321,7 +368,7 @@ func (r *rules) mend(noted *table, w *worker, ts [2]*verdict) mendWord {
 	m, err := commit.Mend(v.view, sink, hashName(k.hashLetters), tables)
 	out := mendWord{again: errors.Is(err, commit.ErrAnchorTables)}
 	out.stop = err != nil && !out.again
-	out.next = positions(m.Next)
+	out.next, out.life = positions(m.Next), lifeOf(m.Next)
 	for p := range out.from {
 		if s, has := m.Reread[partitions[p]]; has {
 			out.from[p], out.to[p] = uint8(s.From), uint8(s.To)

@@ -57,6 +57,12 @@ func (c Config) tell(_ *state, step engine.Step, _ *state) string {
 		return fmt.Sprintf("%s crashes", w)
 	case kindFate:
 		return fmt.Sprintf("%s: STOP(fate changed)", w)
+	case kindCut:
+		return fmt.Sprintf("the log is cut at %d, and goes on with other records", step.A)
+	case kindRewind:
+		return fmt.Sprintf("%s sends %s back to where the log parted from it", w, c.name(step.B))
+	case kindRewritten:
+		return fmt.Sprintf("%s finds other records in the log, and forgets everything", w)
 	case kindLeave:
 		return fmt.Sprintf("%s is done with %s", w, c.name(step.B))
 	case kindApply:
@@ -78,7 +84,7 @@ func (c Config) show(s *state) string {
 	for i := range s.Tables {
 		if t := &s.Tables[i]; t.N > 0 {
 			h := t.Snaps[t.Head-1]
-			fmt.Fprintf(&b, "; %s at %d of %d, newest %d, epoch %d hash %d next %v rows %03b", c.name(int32(i)), t.Head, t.N, t.Newest, h.Epoch, h.Hash, h.Next[:c.Partitions], h.Rows[:c.Partitions])
+			fmt.Fprintf(&b, "; %s at %d of %d, newest %d, epoch %d hash %d next %v rows %03b and %03b", c.name(int32(i)), t.Head, t.N, t.Newest, h.Epoch, h.Hash, h.Next[:c.Partitions], h.Rows[:c.Partitions], h.Young)
 		}
 	}
 	return b.String()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"unsafe"
 
-	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/commit/modelcheck/engine"
 )
 
@@ -154,102 +153,6 @@ func (w *walker) step(s *state, i int) {
 	}
 }
 
-func (w *walker) anchor(s *state, i, table int, k uint8, own uint8) {
-	if !w.room(s) {
-		return
-	}
-	n := *s
-	n.Workers[i] = worker{}
-	send(&n, w.anchorOf(s, table, k, own))
-	w.emit(&n, engine.Step{Kind: kindAnchor, A: int32(i), B: int32(table), C: int32(k)})
-}
-
-func (w *walker) anchorOf(s *state, table int, k, own uint8) request {
-	t := &s.Tables[table]
-	return request{Table: uint8(table + 1), Head: t.Head, Newest: t.Newest, Epoch: fresh(s, table), Hash: w.c.hash(table, k, own), Next: w.v[table].next}
-}
-
-// begin is a worker of configuration k that has nothing: it reads T, or anchors what has to be anchored first.
-func (w *walker) begin(s *state, i int, k, t uint8) {
-	tv, dv := w.v[t], w.v[letters]
-	if tv.stop || dv.stop {
-		return
-	}
-	word := w.ready(tv, dv, k, t)
-	switch {
-	case word.stop:
-		if w.c.Mend && w.room(s) {
-			w.note(s, i, k, t)
-		}
-		return
-	case word.anchor == commit.AnchorTable:
-		w.anchor(s, i, int(t), k, t)
-		return
-	case word.anchor == commit.AnchorLetters:
-		w.anchor(s, i, letters, k, t)
-	}
-	n := *s
-	x := &n.Workers[i]
-	x.Config, x.Table = k, t
-	if w.c.Mutant == LettersFirst {
-		if word.anchor != commit.AnchorNone {
-			return
-		}
-		x.Phase, x.EpochD, x.Decided, x.Held = readD, uint8(dv.st.Epoch), dv.next, s.Tables[letters].Snaps[s.Tables[letters].Head-1].Rows
-		w.emit(&n, engine.Step{Kind: kindRead, A: int32(i), B: letters, C: int32(k)})
-		return
-	}
-	if word := w.readyT(tv, k, t); word.stop || word.anchor != commit.AnchorNone {
-		return
-	}
-	x.Phase, x.EpochT, x.At = readT, uint8(tv.st.Epoch), w.own(t, tv.next)
-	w.emit(&n, engine.Step{Kind: kindRead, A: int32(i), B: int32(t), C: int32(k)})
-}
-
-// own is next without the partitions that do not feed table t.
-func (w *walker) own(t uint8, next pair) pair {
-	for p := range next {
-		if !w.c.feeds(p, int(t)) {
-			next[p] = 0
-		}
-	}
-	return next
-}
-
-// second is a worker that has read one of the two tables and reads the other.
-func (w *walker) second(s *state, i int) {
-	x := &s.Workers[i]
-	tv, dv := w.v[x.Table], w.v[letters]
-	n := *s
-	y := &n.Workers[i]
-	if x.Phase == readD {
-		if word := w.readyT(tv, x.Config, x.Table); tv.stop || word.anchor != commit.AnchorNone {
-			return
-		}
-		y.Phase, y.EpochT, y.At = ready, uint8(tv.st.Epoch), w.own(x.Table, tv.next)
-		w.emit(&n, engine.Step{Kind: kindRead, A: int32(i), B: int32(x.Table), C: int32(x.Config)})
-		return
-	}
-	if dv.stop {
-		return
-	}
-	switch word := w.readyD(dv, x.Config, x.Table); {
-	case word.stop:
-		*y = worker{}
-		w.emit(&n, engine.Step{Kind: kindStale, A: int32(i), B: letters})
-		return
-	case word.anchor != commit.AnchorNone:
-		w.anchor(s, i, letters, x.Config, x.Table)
-		return
-	}
-	d := &s.Tables[letters]
-	t := commit.State{Epoch: uint64(x.EpochT)}
-	t.Ledger.Marks = w.c.marks(int(x.Table), x.At)
-	y.Phase, y.EpochD, y.Decided = ready, uint8(dv.st.Epoch), w.own(x.Table, dv.next)
-	y.Held = w.held(x, t, dv, d.Snaps[d.Head-1].Rows)
-	w.emit(&n, engine.Step{Kind: kindRead, A: int32(i), B: letters, C: int32(x.Config)})
-}
-
 // prepare reads on: a batch for each end that it may have.
 func (w *walker) prepare(s *state, i int) {
 	x := &s.Workers[i]
@@ -258,6 +161,12 @@ func (w *walker) prepare(s *state, i int) {
 		place++
 	}
 	if place == w.c.Queue || s.Batches >= w.c.Batches {
+		return
+	}
+	if x.Life != s.Life && x.At[0] > s.Cut { // the client finds its position gone
+		n := *s
+		n.Workers[i] = worker{}
+		w.emit(&n, engine.Step{Kind: kindRewritten, A: int32(i)})
 		return
 	}
 	var to pair
@@ -277,7 +186,13 @@ func (w *walker) prepare(s *state, i int) {
 		}
 		n := *s
 		y := &n.Workers[i]
-		word := w.batch(x, s.Bad[x.Config], s.Skip[x.Config], to)
+		y.Life = s.Life
+		word := w.batch(x, s, to)
+		if word.rewritten {
+			*y = worker{}
+			w.emit(&n, engine.Step{Kind: kindRewritten, A: int32(i)})
+			return
+		}
 		if word.fate && w.c.Mutant != NoFateStop {
 			*y = worker{Phase: stopped, Config: x.Config}
 			w.emit(&n, engine.Step{Kind: kindFate, A: int32(i)})
@@ -329,6 +244,9 @@ func (w *walker) toLetters(s *state, i int, word turn) {
 		for q := range y.Queue {
 			if b := &y.Queue[q]; word.lettersDone&unseen&(1<<q) != 0 {
 				b.Wrote = 1
+				if b.Open[0] != none && b.To[0] > y.Decided[0] {
+					y.LifeD = uint8(b.epoch(0))
+				}
 				for p := range b.Open {
 					if b.Open[p] != none {
 						y.Decided[p] = max(y.Decided[p], b.To[p])
@@ -342,7 +260,7 @@ func (w *walker) toLetters(s *state, i int, word turn) {
 		w.emit(&n, engine.Step{Kind: kindStale, A: int32(i), B: letters})
 	case word.lettersTaken != 0 && w.room(s):
 		d := &s.Tables[letters]
-		r := request{Table: letters + 1, Head: d.Head, Newest: d.Newest, Epoch: uint8(w.v[letters].st.Epoch), Hash: w.c.hash(letters, x.Config, x.Table), Next: word.nextLetters}
+		r := request{Table: letters + 1, Head: d.Head, Newest: d.Newest, Epoch: uint8(w.v[letters].st.Epoch), Hash: w.c.hash(letters, x.Config, x.Table), Next: word.nextLetters, Life: word.lifeLetters}
 		for q := range x.Queue {
 			if b := &x.Queue[q]; word.lettersTaken&(1<<q) != 0 {
 				r.Batches |= 1 << b.ID
@@ -352,6 +270,7 @@ func (w *walker) toLetters(s *state, i int, word turn) {
 						r.Rows[p] &^= between(0, w.v[letters].next[p])
 					}
 				}
+				r.Rows[0], r.Young = r.Rows[0]&^b.Young, r.Young|r.Rows[0]&b.Young
 			}
 		}
 		send(&n, r)
@@ -375,14 +294,19 @@ func (w *walker) toTable(s *state, i int, word turn) {
 		w.emit(&n, engine.Step{Kind: kindStale, A: int32(i), B: int32(x.Table)})
 	case word.taken != 0 && w.room(s):
 		t := &s.Tables[x.Table]
-		r := request{Table: x.Table + 1, Head: t.Head, Newest: t.Newest, Epoch: uint8(w.v[x.Table].st.Epoch), Hash: w.c.hash(int(x.Table), x.Config, x.Table), Next: word.next}
+		r := request{Table: x.Table + 1, Head: t.Head, Newest: t.Newest, Epoch: uint8(w.v[x.Table].st.Epoch), Hash: w.c.hash(int(x.Table), x.Config, x.Table), Next: word.next, Life: word.life}
 		for q := range x.Queue {
 			if b := &x.Queue[q]; word.taken&(1<<q) != 0 {
 				r.Batches |= 1 << b.ID
 				for p := range b.Dead {
-					r.Rows[p] |= between(b.From[p], b.To[p]) &^ b.Dead[p] &^ b.Skips[p] &^ s.Bad[x.Config][p]
+					bad := s.Bad[x.Config][p]
+					if p == 0 {
+						bad = bad&^b.Young | s.YoungBad[x.Config]&b.Young
+					}
+					r.Rows[p] |= between(b.From[p], b.To[p]) &^ b.Dead[p] &^ b.Skips[p] &^ bad
 					r.Skips[p] |= b.Skips[p]
 				}
+				r.Rows[0], r.Young = r.Rows[0]&^b.Young, r.Young|r.Rows[0]&b.Young
 			}
 		}
 		send(&n, r)

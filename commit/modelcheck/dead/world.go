@@ -65,7 +65,7 @@ func (w *walker) mending(s *state, i int) {
 		w.emit(&n, engine.Step{Kind: kindGiveUp, A: int32(i)})
 	case w.room(s):
 		w.o.Count(countMended)
-		r := request{Table: letters + 1, Head: noted.Head, Newest: noted.Newest, Epoch: fresh(s, letters), Hash: w.c.hash(letters, x.Config, x.Table), Next: word.next}
+		r := request{Table: letters + 1, Head: noted.Head, Newest: noted.Newest, Epoch: fresh(s, letters), Hash: w.c.hash(letters, x.Config, x.Table), Next: word.next, Life: word.life}
 		for p := range r.Rows {
 			r.Rows[p] = between(word.from[p], word.to[p]) & s.Bad[x.Config][p]
 		}
@@ -106,7 +106,10 @@ func (w *walker) network(s *state) {
 
 func apply(t *table, r request) {
 	was := t.Snaps[t.Head-1]
-	sn := snap{Parent: t.Head, Epoch: r.Epoch, Hash: r.Hash, Batches: r.Batches, Next: r.Next, Rows: was.Rows, Skips: was.Skips, Twice: was.Twice}
+	sn := snap{Parent: t.Head, Epoch: r.Epoch, Hash: r.Hash, Batches: r.Batches, Next: r.Next, Rows: was.Rows, Skips: was.Skips, Twice: was.Twice, Life: r.Life, Young: was.Young | r.Young}
+	if was.Young&r.Young != 0 {
+		sn.Twice = 1
+	}
 	for p := range sn.Rows {
 		if sn.Rows[p]&r.Rows[p] != 0 {
 			sn.Twice = 1
@@ -125,8 +128,14 @@ func put(t *table, sn snap) {
 	t.Live |= 1 << t.Head
 }
 
-// foreigners compact, expire and roll back.
+// foreigners compact, expire and roll back, and cut the log.
 func (w *walker) foreigners(s *state) {
+	for cut := uint8(0); s.Left.Cut > 0 && cut < w.c.Offsets; cut++ {
+		n := *s
+		n.Left.Cut--
+		n.Life, n.Cut = 1, cut
+		w.emit(&n, engine.Step{Kind: kindCut, A: int32(cut)})
+	}
 	for i := range s.Tables {
 		t := &s.Tables[i]
 		if t.N == 0 {
@@ -144,7 +153,7 @@ func (w *walker) foreigners(s *state) {
 			c, _, _ := left(&n.Left)
 			*c--
 			was := t.Snaps[t.Head-1]
-			put(&n.Tables[i], snap{Parent: t.Head, Rows: was.Rows, Skips: was.Skips, Twice: was.Twice})
+			put(&n.Tables[i], snap{Parent: t.Head, Rows: was.Rows, Skips: was.Skips, Twice: was.Twice, Young: was.Young})
 			w.emit(&n, engine.Step{Kind: kindCompact, A: int32(i)})
 		}
 		for _, needed := range []uint8{1<<t.Head | 1<<t.Newest, 1 << t.Head} { // the tag is kept, or has aged out
@@ -195,17 +204,24 @@ func (w *walker) Check(s *state, o *out) string {
 		if ht.Twice != 0 {
 			return "I1: a row is in T twice"
 		}
-		if x := hd.Rows[p] &^ between(0, dv.next[p]); x != 0 && !dv.stop {
+		old, young := uint8(0xff), uint8(0) // offsets whose elder, and whose younger records count
+		if p == 0 && s.Life != 0 {
+			old, young = between(0, s.Cut), ^between(0, s.Cut)
+		}
+		if x := (hd.Rows[p]&old | hd.Young&young) &^ between(0, dv.next[p]); x != 0 && !dv.stop {
 			return fmt.Sprintf("I1: D holds letters of %s at or above F(D)=%d", set(p, x), dv.next[p])
 		}
 		if tv.stop {
 			continue
 		}
-		if x := ht.Rows[p] &^ between(0, tv.next[p]); x != 0 {
+		if x := (ht.Rows[p]&old | ht.Young&young) &^ between(0, tv.next[p]); x != 0 {
 			return fmt.Sprintf("I1: T holds rows of %s at or above F(T)=%d", set(p, x), tv.next[p])
 		}
+		if tv.life == 0 && tv.next[p] > s.Cut { // T has not been rewound yet, and has passed elder ones
+			old, young = 0xff, 0
+		}
 		passed := between(0, tv.next[p])
-		row, dead, skip := ht.Rows[p]&passed, hd.Rows[p]&passed, ht.Skips[p]&passed
+		row, dead, skip := (ht.Rows[p]&old|ht.Young&young)&passed, (hd.Rows[p]&old|hd.Young&young)&passed, ht.Skips[p]&passed
 		if x := passed &^ (row | dead | skip); x != 0 && !gone {
 			return fmt.Sprintf("I7: NEITHER: %s below F(T)=%d are in none of T, D and the skips", set(p, x), tv.next[p])
 		}
@@ -233,7 +249,7 @@ func (w *walker) Check(s *state, o *out) string {
 // quiet tells whether nothing happens in this world that a table has to be anchored again for.
 func (c Config) quiet() bool {
 	b := c.Budget
-	return !c.Mixed && b.RollT+b.RollD+b.ExpireT+b.ExpireD == 0
+	return !c.Mixed && b.RollT+b.RollD+b.ExpireT+b.ExpireD+b.Cut == 0
 }
 
 func (w *walker) count(s *state, o *out) {
