@@ -55,14 +55,14 @@ func CI() []Config {
 		one.with("rewind", func(c *Config) { c.Offsets, c.Budget = 2, Budget{Cut: 1} }),
 		mend.with("mend", func(c *Config) { c.Batches, c.Budget.Crash = 2, 0 }),
 		mend.with("mend, doubled", func(c *Config) { c.Offsets, c.Batches, c.Budget.Double = 1, 2, 1 }),
-		mend.with("mend, T rolled", func(c *Config) { c.Offsets, c.Batches, c.Budget = 1, 3, Budget{RollD: 1, RollT: 1} }),
-		mend.with("mend, aside", func(c *Config) { c.Offsets, c.Batches, c.Aside, c.Budget = 1, 3, true, Budget{RollD: 2} }),
+		mend.with("mend, T rolled", func(c *Config) { c.Offsets, c.Batches, c.Budget = 1, 2, Budget{RollD: 1, RollT: 1} }),
+		mend.with("mend, aside", func(c *Config) { c.Offsets, c.Batches, c.Aside, c.Budget = 1, 2, true, Budget{RollD: 2} }),
 		two.with("fence", func(c *Config) { c.Snaps = 4 }),
 		two.with("fence, mend", func(c *Config) { c.Net, c.Mend, c.Budget.RollD = 1, true, 1 }),
 		one.with("shared", func(c *Config) { c.Partitions, c.Shared, c.Offsets = 2, true, 1 }),
 		two.with("shared, fence", func(c *Config) { c.Partitions, c.Shared, c.Snaps, c.Net = 2, true, 3, 1 }),
 		mend.with("shared, mend", func(c *Config) {
-			c.Partitions, c.Shared, c.Snaps, c.Offsets, c.Batches, c.Budget.Crash = 2, true, 4, 1, 2, 0
+			c.Partitions, c.Shared, c.Snaps, c.Offsets, c.Batches, c.Net, c.Budget.Crash = 2, true, 5, 1, 2, 1, 0
 		}),
 	)
 }
