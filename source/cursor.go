@@ -44,6 +44,9 @@ type cursor struct {
 	seen                            time.Time // when these three were told last
 }
 
+// unchecked is the checked of a cursor whose position no leader has been asked about.
+const unchecked = -2
+
 func newCursor(p offsets.Partition) *cursor {
 	return &cursor{part: p, leader: -1, leaderEpoch: -1, logStart: -1, lastStable: -1, highWater: -1}
 }
@@ -57,7 +60,7 @@ func (c *cursor) start(s Start) {
 	c.gen++
 	c.next, c.epoch = s.Offset, s.LeaderEpoch
 	c.delivered, c.deliveredEpoch = s.Offset, s.LeaderEpoch
-	c.checked = c.leaderEpoch // the caller has checked this start
+	c.checked = unchecked // the caller has looked, but a leader may have been elected since, and we may have heard of it
 	c.paused, c.held, c.failures, c.corrupt, c.maxBytes = false, false, 0, 0, partitionPart
 	c.notBefore = time.Time{}
 }
