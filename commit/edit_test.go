@@ -13,7 +13,6 @@ import (
 	"github.com/sinker-io/sinker/offsets"
 )
 
-
 // An edit says the whole state that is to be: what it does not mention stays, and what others left on the table is carried along.
 func TestEdit_ChangeIsTheWholeStateThatIsToBe(t *testing.T) {
 	w := newWorld(t)
