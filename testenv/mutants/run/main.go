@@ -38,7 +38,7 @@ var judges = []mutants.Step{
 type options struct {
 	generated, chosen bool
 	quick             bool
-	write, only       string
+	write, only, keys string
 	layers            string
 	workers           int
 }
@@ -50,6 +50,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "of the generated ones, only against the tests that take no time: what survives may not survive the others")
 	flag.StringVar(&o.layers, "layers", strings.Join(mutants.Layers, ","), "of the patches, those whose killers are in these layers")
 	flag.StringVar(&o.only, "only", "", "regular expression: only mutants of this name")
+	flag.StringVar(&o.keys, "keys", "", "file with a mutant's key a line, as a survey prints them: only these of the generated ones")
 	flag.StringVar(&o.write, "write", "", "file to write the tables to")
 	flag.IntVar(&o.workers, "workers", 2, "mutants tried at the same time")
 	flag.Parse()
@@ -123,7 +124,18 @@ func generated(ctx context.Context, root string, o options, only *regexp.Regexp,
 	for _, k := range args.Stale(ms) {
 		faults = append(faults, "argued, but there is no such mutant: "+k)
 	}
-	whole := o.only == ""
+	whole := o.only == "" && o.keys == ""
+	if o.keys != "" {
+		text, err := os.ReadFile(o.keys)
+		if err != nil {
+			return nil, err
+		}
+		named := map[string]bool{}
+		for _, line := range strings.Split(string(text), "\n") {
+			named[strings.TrimSpace(line)] = true
+		}
+		ms = slices.DeleteFunc(ms, func(m *mutants.Mutant) bool { return !named[m.Key()] })
+	}
 	if !whole {
 		ms = slices.DeleteFunc(ms, func(m *mutants.Mutant) bool { return !only.MatchString(m.Key()) })
 	}
