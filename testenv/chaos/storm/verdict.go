@@ -23,6 +23,9 @@ type finding struct {
 func (s *Storm) verdict(ctx context.Context) error {
 	var findings []finding
 	for _, c := range s.camps {
+		if err := c.readLogs(); err != nil {
+			return err
+		}
 		for _, f := range c.fields {
 			x, err := s.judge(ctx, c, f)
 			if err != nil {

@@ -1,8 +1,12 @@
 package storm
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/sinker-io/sinker/testenv/world"
@@ -38,15 +42,45 @@ func (c *camp) sees(p *party, table string, s *world.Stop) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, known := range c.stops {
-		if known.who == p.Name && known.table == table && known.reason == s.Reason && known.found == s.Found {
-			return
+	x := stop{p.Name, table, s.Reason, s.Found, s.Do}
+	if slices.ContainsFunc(c.stops, x.same) {
+		return
+	}
+	c.stops = append(c.stops, x)
+	if c.earned[table] != s.Reason {
+		c.storm.broken("%s stopped %s (%s), and nothing that is done earns it: %s", p.Name, table, s.Reason, s.Found)
+	}
+}
+
+// readLogs adds the STOPs that instances wrote down and nobody saw in time. Whether they were earned is for the oracle to say.
+func (c *camp) readLogs() error {
+	for _, p := range c.parties {
+		text, err := os.ReadFile(p.LogFile())
+		if err != nil {
+			return err
+		}
+		for line := range bytes.Lines(text) {
+			if !bytes.Contains(line, []byte(`"msg":"STOP"`)) {
+				continue
+			}
+			var told struct{ Table, Reason, Found string }
+			if err := json.Unmarshal(line, &told); err != nil {
+				return fmt.Errorf("%s: %w: %s", p.LogFile(), err, line)
+			}
+			c.mu.Lock()
+			x := stop{who: p.Name, table: told.Table, reason: told.Reason, found: told.Found}
+			if !slices.ContainsFunc(c.stops, x.same) {
+				c.stops = append(c.stops, x)
+			}
+			c.mu.Unlock()
 		}
 	}
-	c.stops = append(c.stops, stop{p.Name, table, s.Reason, s.Found, s.Do})
-	if c.earned[table] != s.Reason {
-		go c.storm.broken("%s stopped %s (%s), and nothing that is done earns it: %s", p.Name, table, s.Reason, s.Found)
-	}
+	return nil
+}
+
+// same tells whether both are one STOP, shown twice.
+func (s stop) same(o stop) bool {
+	return s.who == o.who && s.table == o.table && s.reason == o.reason && s.found == o.found
 }
 
 // watch looks at the instances all the time.
