@@ -122,6 +122,9 @@ func (w *walk) newest(s *state) string {
 		return ""
 	}
 	x := int(at.By - 1)
+	if at.Epoch == 0 {
+		return "F: a commit of ours is of no epoch"
+	}
 	if g.Over != g.Parent {
 		return "I4: a commit of ours was applied on a snapshot that was not the head, and what came between is gone"
 	}
