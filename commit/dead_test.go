@@ -74,6 +74,9 @@ func TestReady_TheTableBeforeItsDeadLetters(t *testing.T) {
 
 func TestFate_WhatWasDecidedStays(t *testing.T) {
 	tab, d := standing("t", 1, map[offsets.Partition]int64{p0: 10, p1: 10}), standing("d", 2, map[offsets.Partition]int64{p0: 14, p1: 3})
+	level := offsets.Partition{Topic: "level"}
+	move(&tab, level, 5)
+	move(&d, level, 5)
 	open := commit.Settled(tab, d)
 	if len(open) != 1 || open[p0] != (offsets.Range{From: 10, To: 14}) {
 		t.Fatalf("decided before the table accounts for it: %v", open)

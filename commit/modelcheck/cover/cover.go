@@ -19,7 +19,8 @@
 //
 // # Runs
 //
-//	go test ./commit/modelcheck/cover -run Quick     a small set, below 10 s: the target for mutants of commit/clip.go and Covered
+//	go test ./commit -run 'Clip|Ended|Covered'   the rules by themselves, below a second: the first target for their mutants
+//	go test ./commit/modelcheck/cover -run Quick     a small set, below 10 s: the second one
 //	go test ./commit/modelcheck/cover                the CI set, complete
 //	SINKER_MODELCHECK=release go test …              the release set
 //

@@ -23,7 +23,8 @@
 //
 // # Runs
 //
-//	go test ./commit/modelcheck/dead -run Quick     a small set, below 10 s: the target for mutants of commit/dead*.go
+//	go test ./commit -run 'Ready|Fate|Settled|Letters|Mend'   the rules by themselves, below a second: the first target for their mutants
+//	go test ./commit/modelcheck/dead -run Quick     a small set, below 10 s: the second one
 //	go test ./commit/modelcheck/dead                the CI set, complete
 //	SINKER_MODELCHECK=release go test …             the release set
 //
