@@ -97,6 +97,8 @@ type world struct {
 	ending  bool
 	lenient bool // the policies are those that go on
 
+	answered int // STOPs that the operator has dealt with
+
 	// As it was at the end.
 	finals  map[string]version
 	ends    []oracle.End
@@ -249,6 +251,7 @@ func (w *world) fill() {
 		}
 		time.Sleep(time.Second)
 		w.log.sweep()
+		w.answer()
 		for _, t := range topics {
 			w.log.feed(t)
 		}
@@ -339,6 +342,7 @@ func (w *world) calm() map[oracle.Part]bool {
 	for time.Now().Before(end) && !w.failed() {
 		time.Sleep(2 * time.Second)
 		w.log.sweep()
+		w.answer()
 		stopped := w.waiting()
 		w.mu.Lock()
 		pending := w.pending

@@ -161,13 +161,13 @@ func (w *world) policies() Case {
 	return c
 }
 
-// answer is the operator's to every STOP: the policies that let sinker go on, and all processes started again.
+// answer is the operator's to every STOP that is new: the policies that let sinker go on, and all processes started again.
 func (w *world) answer() {
 	w.mu.Lock()
-	stops := len(w.stops)
-	w.lenient = true
+	news := len(w.stops) > w.answered
+	w.answered, w.lenient = len(w.stops), true
 	w.mu.Unlock()
-	if stops == 0 {
+	if !news {
 		return
 	}
 	w.tell("operator", "changes the policies, and starts all processes again")

@@ -202,8 +202,7 @@ func half(rw http.ResponseWriter, out *httptest.ResponseRecorder) {
 			fmt.Fprintf(buf, "%s: %s\r\n", k, v[0])
 		}
 	}
-	fmt.Fprint(buf, "\r\n")
-	buf.Write(body[:len(body)/2])
+	fmt.Fprintf(buf, "\r\n%s", body[:len(body)/2])
 	_ = buf.Flush() // it is about to break anyway
 }
 
