@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -17,6 +18,11 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) (status int) {
+	// They wait for servers, and one for a clock, more than they compute.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "sinker-contract-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
