@@ -307,7 +307,7 @@ func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) 
 		c.Attempted(c.now().Sub(begin), err)
 	}
 	if err == nil {
-		c.pending = &pending{snapshot: id, parent: v.Head, sequence: v.LastSequence + 1, sent: begin, since: c.now()}
+		c.pending = &pending{snapshot: id, parent: v.Head, sequence: v.LastSequence + 1, sent: begin}
 		c.rejected, c.tries = rejection{}, 0
 		return id, nil
 	}

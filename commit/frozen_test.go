@@ -87,3 +87,43 @@ func TestCommit_AcknowledgedJustNowAndCutFromThePast(t *testing.T) {
 	}
 	w.exact()
 }
+
+// A table that was replaced since, and whose past was cut, proves no lie: the branch does not come from where ours was to be.
+func TestCommit_AcknowledgedReplacedAndCutFromThePast(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.x.Table = &frozen{w.mem, func() {
+		acknowledged := w.mem.Head()
+		w.mem.Replace()
+		if _, err := w.sink("x").Accept(t.Context(), 0, func(commit.View, commit.State, error) (*commit.Edit, error) {
+			return &commit.Edit{Cluster: "c", NewEpoch: true, Set: map[offsets.Partition]offsets.Mark{p0: {Upper: offsets.Unbounded}}}, nil
+		}); err != nil {
+			t.Error(err)
+		}
+		w.mem.Expire(false, acknowledged)
+	}}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Stale) != 1 {
+		t.Fatalf("landed %d, stale %d (%s), %v", len(r.Landed), len(r.Stale), r.Why, err)
+	}
+}
+
+// One load that is stale proves nothing, however long the process slept before it.
+func TestCommit_AcknowledgedLongAgoAndOneStaleLoad(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.mem.Lag(2) // the first is what the request is built on
+	loads := 0
+	w.mem.Faults(func(s committest.Step) committest.Fault {
+		if s == committest.OnLoad {
+			if loads++; loads == 2 {
+				w.now = w.now.Add(2 * time.Hour)
+			}
+		}
+		return committest.None
+	})
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Landed) != 1 {
+		t.Fatalf("landed %d, stale %d (%s), %v", len(r.Landed), len(r.Stale), r.Why, err)
+	}
+}

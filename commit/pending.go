@@ -12,7 +12,8 @@ type pending struct {
 	parent   int64
 	sequence int64
 	sent     time.Time // when the request left
-	since    time.Time // when it was acknowledged
+	stale    time.Time // when a load was first older than it
+	looks    int       // loads that were
 }
 
 // sees checks the last acknowledged request against this load: nothing is believed before the table shows it.
@@ -22,7 +23,10 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 		return true, nil
 	}
 	if v.LastSequence < p.sequence {
-		if c.now().Sub(p.since) > StaleLoads {
+		if p.looks++; p.looks == 1 {
+			p.stale = c.now()
+		}
+		if p.looks >= leastStale && c.now().Sub(p.stale) > StaleLoads { // one look after a long sleep is no proof
 			return false, c.lies(v, fmt.Sprintf("%s after it acknowledged snapshot %d, every load is still older than it", StaleLoads, p.snapshot))
 		}
 		return false, nil
@@ -60,11 +64,14 @@ func (c *Committer) lies(v *View, found string) error {
 	return c.named(stop(*v, CatalogLies, "CRITICAL: "+found, "do not trust this catalog with concurrent writers; run `sinker check --probe`, then restart sinker"))
 }
 
-// reaches tells whether the lineage of the branch is known down to a snapshot, or to its root.
+// leastStale is how many loads must have been stale before that counts.
+const leastStale = 4
+
+// reaches tells whether the lineage of the branch is known down to a snapshot. If it ends before, the branch was cut off or replaced.
 func reaches(v View, id int64) bool {
 	seen := map[int64]bool{}
-	for at := v.Head; at != 0 && at != id && !seen[at]; at = v.Snapshots[at].Parent {
-		if _, listed := v.Snapshots[at]; !listed {
+	for at := v.Head; at != id; at = v.Snapshots[at].Parent {
+		if _, listed := v.Snapshots[at]; !listed || seen[at] {
 			return false
 		}
 		seen[at] = true
