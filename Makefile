@@ -99,6 +99,10 @@ proof: needs ## the long runs, for hours; stops and goes on where it was; .cache
 chaos: needs ## kills, zombies, faults and foreign writers on real servers, from a seed; CHAOS="--seed 7 --kills 300 …" for more
 	go run ./testenv/chaos/... $(CHAOS)
 
+.PHONY: mutants
+mutants: ## faults put into the code on purpose, and who notices: 40 minutes on two cores; docs/mutants.md
+	go run ./testenv/mutants/run -generated -chosen -write docs/mutants.md
+
 .PHONY: bench
 bench: ## speed of decoding, encoding and of the whole, one line each
 	go test -run '^$$' -bench . -benchmem -benchtime 2s $(raced)

@@ -105,7 +105,7 @@ func TestChosen_ApplyAndASampleIsKilled(t *testing.T) {
 			t.Error(err)
 		}
 		for _, k := range p.Killers {
-			name := strings.Trim(k.Run, "^$")
+			name, _, _ := strings.Cut(strings.Trim(k.Run, "^$"), "/")
 			if !declared(t, filepath.Join(root, k.Package), name) {
 				t.Errorf("%s: there is no %s in %s", p.Name, name, k.Package)
 			}

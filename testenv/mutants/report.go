@@ -138,6 +138,9 @@ the patch and pass without it; of a switch, the test must find it. Seconds are t
 	slices.SortStableFunc(rows, func(x, y Row) int { return slices.Index(Layers, x.Layer) - slices.Index(Layers, y.Layer) })
 	for _, r := range rows {
 		took := "**not killed**"
+		if r.How == "" {
+			took = "not tried in the last runs"
+		}
 		if r.Killed {
 			took = fmt.Sprintf("%.0f", max(1, r.Took.Seconds()))
 		}
