@@ -127,3 +127,24 @@ func TestCommit_AcknowledgedLongAgoAndOneStaleLoad(t *testing.T) {
 		t.Fatalf("landed %d, stale %d (%s), %v", len(r.Landed), len(r.Stale), r.Why, err)
 	}
 }
+
+// A commit that was rolled back and expired within seconds, while another instance has anchored the branch anew, left a sequence number that
+// nobody has: that tells it from one that never was.
+func TestCommit_AcknowledgedJustNowRolledBackAndExpired(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	anchored := w.mem.Head()
+	w.x.Table = &frozen{w.mem, func() {
+		acknowledged := w.mem.Head()
+		w.mem.Rollback(anchored)
+		if st, _, err := w.sink("x").State(t.Context()); err != nil || st.Epoch == e {
+			t.Errorf("the other instance finds %+v, %v", st, err)
+		}
+		w.mem.Expire(false, acknowledged)
+	}}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Stale) != 1 {
+		t.Fatalf("landed %d, stale %d (%s), %v", len(r.Landed), len(r.Stale), r.Why, err)
+	}
+	w.exact()
+}

@@ -39,8 +39,9 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 		}
 		*v = full
 		// Somebody came after us, and the catalog shows the newest snapshot only, or the past was cut off above ours, or ours is so old
-		// that it may have been cut out of the past (this process was frozen): nothing can be concluded.
-		cut := !v.Caps.History || !reaches(*v, p.parent) || c.now().Sub(p.sent) > StaleLoads
+		// that it may have been cut out of the past (this process was frozen), or nobody else has the sequence number that it was given,
+		// so it may have been rolled back and expired: nothing can be concluded.
+		cut := !v.Caps.History || !reaches(*v, p.parent) || c.now().Sub(p.sent) > StaleLoads || !numbered(*v, p.sequence)
 		if s, listed = v.Snapshots[p.snapshot]; !listed && cut && v.LastSequence > p.sequence {
 			c.pending = nil
 			return true, nil
@@ -66,6 +67,16 @@ func (c *Committer) lies(v *View, found string) error {
 
 // leastStale is how many loads must have been stale before that counts.
 const leastStale = 4
+
+// numbered tells whether a snapshot of that sequence number is known; a table gives each number once (Iceberg specification, sequence numbers).
+func numbered(v View, sequence int64) bool {
+	for _, s := range v.Snapshots {
+		if s.Sequence == sequence {
+			return true
+		}
+	}
+	return false
+}
 
 // reaches tells whether the lineage of the branch is known down to a snapshot. If it ends before, the branch was cut off or replaced.
 func reaches(v View, id int64) bool {
