@@ -243,6 +243,9 @@ func (o *operator) fromLog(s stopped, _ commit.View, st commit.State, why error)
 		return nil, errMoot
 	}
 	i := o.w.cluster.lookFor(p, m.LeaderEpoch)
+	if i.Partition != p {
+		return nil, errMoot // the topic was made again; the partition of now has a STOP of its own
+	}
 	e, g := edit(), commit.Gap{Partition: p}
 	for _, v := range source.Check("cluster", st.Ledger, []source.LogInfo{i}) {
 		switch {
