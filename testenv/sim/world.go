@@ -151,7 +151,7 @@ func (w *world) live() {
 		w.wait.Go(wk.live)
 	}
 	w.wait.Go(w.op.live)
-	for n := 0; n < w.c.Ticks || !w.c.Replay && n < 6*w.c.Ticks && !w.enough(); n++ {
+	for n := 0; n < w.c.Ticks || !w.c.Replay && n < 20*w.c.Ticks && !w.enough(); n++ {
 		w.turn()
 		w.ticks++
 		time.Sleep(tickTime)
