@@ -183,9 +183,9 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 			}
 			continue
 		}
-		if s := v.Snapshots[v.Head]; sent && s.Sink == c.Sink && s.Epoch == epoch {
+		if id := firstOf(v, c.Sink, epoch); sent && id != 0 {
 			c.uuid, c.pending = v.TableUUID, nil
-			return v.Head, nil
+			return id, nil
 		}
 		if expect != 0 && v.Head != expect {
 			return 0, ErrMoved
@@ -219,4 +219,18 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 		}
 		c.pending = nil // seen by its epoch, above
 	}
+}
+
+// firstOf is the snapshot in the branch with which an epoch of a sink id began; 0 if there is none. Others may have committed on top of it.
+func firstOf(v View, x string, epoch uint64) (first int64) {
+	seen := map[int64]bool{}
+	for id := v.Head; id != 0 && !seen[id]; {
+		seen[id] = true
+		s := v.Snapshots[id]
+		if s.Sink == x && s.Epoch == epoch {
+			first = id
+		}
+		id = s.Parent
+	}
+	return first
 }

@@ -148,3 +148,28 @@ func TestCommit_AcknowledgedJustNowRolledBackAndExpired(t *testing.T) {
 	}
 	w.exact()
 }
+
+// An operator's answer that landed is told as that, although somebody has committed on top before it was looked for.
+func TestAccept_LandedUnderACommitOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.anchor(w.x, p0)
+	op := w.sink("x")
+	var ordered, on int64
+	op.Table = &frozen{w.mem, func() {
+		ordered = w.mem.Head()
+		st, _, err := w.x.State(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		w.add(w.x, st.Epoch, 7, 10)
+		on = w.mem.Head()
+	}}
+	id, err := op.Accept(t.Context(), w.mem.Head(), func(_ commit.View, st commit.State, _ error) (*commit.Edit, error) {
+		m := st.Ledger.Marks[p0]
+		m.Next, m.Skipped = 7, 7
+		return &commit.Edit{NewEpoch: true, Set: map[offsets.Partition]offsets.Mark{p0: m}}, nil
+	})
+	if err != nil || id != ordered || on == ordered {
+		t.Fatalf("snapshot %d, %v; the answer is snapshot %d, the head %d", id, err, ordered, on)
+	}
+}
