@@ -224,7 +224,7 @@ func (l *lane) appendNext(ctx context.Context) bool {
 		p.next, p.epoch = run.Range.To, run.LeaderEpoch
 		l.cleared(run.Partition, p)
 	case errors.As(err, &bad):
-		p.next, p.epoch = bad.Offset, offsets.NoEpoch
+		p.next, p.epoch = bad.Offset, epochBefore(run, bad.Offset, p.epoch)
 		l.stopPart(run.Partition, p, l.badStop(run.Partition, bad))
 		if l.open.Empty() { // nothing makes it due, and it would keep its buffers for as long as all is stopped
 			l.open.Abort()
@@ -235,6 +235,19 @@ func (l *lane) appendNext(ctx context.Context) bool {
 		l.again("write", err)
 	}
 	return true
+}
+
+// epochBefore is the leader epoch of the batch that holds the offset before one of run's, if it is known: before is that of the run itself.
+func epochBefore(run source.Records, offset int64, before int32) int32 {
+	if offset == run.Range.From {
+		return before
+	}
+	for _, r := range run.Recs {
+		if r.Offset == offset-1 {
+			return r.LeaderEpoch
+		}
+	}
+	return offsets.NoEpoch // a hole
 }
 
 // full tells that no more may be appended now: a batch waits for its turn behind the one being committed, and the open one has a
