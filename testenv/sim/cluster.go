@@ -107,10 +107,11 @@ func (c *cluster) strike(t *topic, x fate.Fault) (done bool) {
 	switch x.Kind {
 	case Retention:
 		to := l.start + (l.stable()-l.start)*x.Amount/100
-		for ; l.start < to; l.start++ {
-			c.truth.set(l.entries[l.start].id, oracle.Maybe)
+		for _, e := range l.entries[l.start:to] {
+			c.truth.set(e.id, oracle.Maybe)
 			done = true
 		}
+		l.expire(to)
 		c.w.tell("log", "%s-%d begins at %d", t.name, n, l.start)
 	case Truncation:
 		if c.w.table(t.table).blind(t.sink, t.part(n), l.end()-x.Amount) {

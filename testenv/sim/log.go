@@ -122,6 +122,15 @@ func (l *partLog) cut(n int64) (lost []*entry) {
 	return lost
 }
 
+// expire is retention: the log begins at an offset now, and so does the oldest epoch that it still knows.
+func (l *partLog) expire(to int64) {
+	l.start = to
+	for len(l.epochs) > 1 && l.epochs[1].from <= to {
+		l.epochs = l.epochs[1:]
+	}
+	l.epochs[0].from = max(l.epochs[0].from, to)
+}
+
 // truth is what was sent, by id.
 type truth struct {
 	next    int64
