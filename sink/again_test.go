@@ -190,6 +190,32 @@ func TestSink_GapOfAPartitionThatWasRolledBack(t *testing.T) {
 	})
 }
 
+// A stopped partition that is looked at again while the branch is rolled back to before it was anchored is looked at once more: its STOP does
+// not hold it for ever.
+func TestSink_StoppedPartitionThatWasRolledBackMeanwhileIsBegunAgain(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+		tab.Edit(func(v *commit.View) { v.Caps.Properties, v.Caps.Tags = false, false }) // nothing tells of the rollback
+		other := p0
+		other.Num = 1
+		src.tell(source.Assigned{Partitions: []offsets.Partition{other}})
+		before := tab.Head()
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		src.tell(records(0, 1, "no json"))
+		if *stops != 1 {
+			t.Fatalf("%d stops", *stops)
+		}
+		src.logStart = 8
+		src.inspected = func() {
+			src.inspected = nil
+			tab.Rollback(before)
+		}
+		time.Sleep(time.Minute)
+		if !s.Status().Ready() || src.last[p0].Offset != 8 {
+			t.Errorf("begun at %d; %+v", src.last[p0].Offset, s.Status().Tables[0])
+		}
+	})
+}
+
 // accept is an operator's word about p0.
 func accept(t *testing.T, tab *table, set map[offsets.Partition]offsets.Mark) {
 	t.Helper()

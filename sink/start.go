@@ -200,7 +200,10 @@ func (l *lane) place(r started) {
 			continue
 		}
 		m, known := r.st.Ledger.Marks[id]
-		if !known { // its topic appeared between two looks at the cluster
+		if !known { // its topic appeared between two looks at the cluster, or the table was rolled back between two loads
+			if p.stop != nil {
+				l.recheck = time.Now()
+			}
 			continue
 		}
 		start := source.Start{Offset: m.Next, LeaderEpoch: m.LeaderEpoch}
