@@ -29,6 +29,7 @@ type scripted struct {
 	id     offsets.TopicID // of the topic now, if it is not p0's
 
 	logStart  int64
+	end       int64  // of the log; 0: 10
 	inspected func() // called at each look at the log
 }
 
@@ -70,9 +71,13 @@ func (s *scripted) Inspect(_ context.Context, ps []offsets.Partition, _ map[offs
 	if s.inspected != nil {
 		s.inspected()
 	}
+	end := int64(10)
+	if s.end != 0 {
+		end = s.end
+	}
 	for _, p := range ps {
 		p.TopicID = s.topic()
-		out = append(out, source.LogInfo{Partition: p, LogStart: s.logStart, LastStable: 10, HighWater: 10, EpochEnd: -1, EpochAnswer: -1})
+		out = append(out, source.LogInfo{Partition: p, LogStart: s.logStart, LastStable: end, HighWater: end, EpochEnd: -1, EpochAnswer: -1})
 	}
 	return out, nil
 }
@@ -212,6 +217,28 @@ func TestSink_StoppedPartitionThatWasRolledBackMeanwhileIsBegunAgain(t *testing.
 		time.Sleep(time.Minute)
 		if !s.Status().Ready() || src.last[p0].Offset != 8 {
 			t.Errorf("begun at %d; %+v", src.last[p0].Offset, s.Status().Tables[0])
+		}
+	})
+}
+
+// A STOP before a record that an election has cut off the log is over, also where nothing follows: while the record is there it lasts.
+func TestSink_StopBeforeARecordThatTheLogLostIsOver(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, _ *table, s *sink.Sink, _ *int) {
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		src.tell(records(0, 3, `{"id":1}`))
+		src.tell(records(3, 4, "no json"))
+		src.end = 4
+		for range 3 {
+			time.Sleep(10 * time.Second)
+			if s.Status().Ready() {
+				t.Error("the record is there, and its STOP is over")
+			}
+			src.tell(records(3, 4, "no json"))
+		}
+		src.end = 3
+		time.Sleep(10 * time.Second)
+		if !s.Status().Ready() {
+			t.Errorf("%+v", s.Status().Tables[0])
 		}
 	})
 }

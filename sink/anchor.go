@@ -178,10 +178,12 @@ func (l *lane) inspect(ctx context.Context, r *started) error {
 	if err != nil {
 		return err
 	}
+	r.ends = offsets.Position{}
 	for _, i := range infos {
 		if i.Err != nil {
 			return i.Err
 		}
+		r.ends[i.Partition] = i.HighWater
 	}
 	moves, parted := map[offsets.Partition]commit.Gap{}, map[offsets.Partition]int32{}
 	for _, v := range source.Check(r.st.Ledger.Cluster, r.st.Ledger, infos) {

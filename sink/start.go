@@ -23,6 +23,7 @@ type started struct {
 	st        commit.State
 	v         commit.View
 	stops     map[offsets.Partition]*commit.Stop // those that may not start
+	ends      offsets.Position                   // where the log of those that were inspected ends
 	step      string
 	err       error // a *commit.Stop of the table, or something to try again
 }
@@ -211,7 +212,7 @@ func (l *lane) place(r started) {
 			start = source.Start{Offset: p.next, LeaderEpoch: p.epoch}
 		}
 		p.started, p.next, p.epoch, p.committed = true, start.Offset, start.LeaderEpoch, m.Next
-		if p.stop != nil && (start.Offset > p.stop.Offset || !seenByReading(p.stop.Reason)) {
+		if p.stop != nil && (start.Offset > p.stop.Offset || !seenByReading(p.stop.Reason) || r.lost(id, p.stop)) {
 			l.cleared(id, p)
 		}
 		starts[id], at[id] = start, start.Offset
@@ -227,6 +228,13 @@ func (l *lane) place(r started) {
 	}
 	l.s.cfg.Source.StartAt(starts)
 	call(l.s.cfg.Events.Positioned, l.name, at)
+}
+
+// lost tells whether the log ends before what a partition was stopped at: an election has cut it off, and nothing may ever follow that
+// would show it.
+func (r started) lost(id offsets.Partition, s *commit.Stop) bool {
+	end, known := r.ends[id]
+	return known && s.Reason != commit.NotAllowed && end <= s.Offset
 }
 
 // seenByReading tells whether only reading shows that a partition's STOP is over; all others are looked for at every start.
