@@ -394,12 +394,3 @@ func (c *cluster) info(p offsets.Partition, epoch int32, asked bool) source.LogI
 	}
 	return i
 }
-
-// look and lookFor are what an operator sees of a partition.
-func (c *cluster) look(p offsets.Partition) source.LogInfo { return c.lookFor(p, offsets.NoEpoch) }
-
-func (c *cluster) lookFor(p offsets.Partition, epoch int32) source.LogInfo {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.info(p, epoch, true)
-}

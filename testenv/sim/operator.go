@@ -367,3 +367,12 @@ func (t *table) restore(sink string) {
 	t.w.event("set-current", t.name)
 	t.w.tell(operatorName, "%s is put back to %d", t.name, best)
 }
+
+// look and lookFor are what an operator sees of a partition.
+func (c *cluster) look(p offsets.Partition) source.LogInfo { return c.lookFor(p, offsets.NoEpoch) }
+
+func (c *cluster) lookFor(p offsets.Partition, epoch int32) source.LogInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info(p, epoch, true)
+}
