@@ -160,7 +160,9 @@ func (w *world) live() (err error) {
 	w.settle()
 	w.answer()
 	w.fill()
-	w.stopped = w.calm()
+	if w.stopped = w.calm(); w.fill() { // all that had waited came at once
+		w.stopped = w.calm()
+	}
 	w.endAll()
 	w.ends = w.log.ends()
 	for _, t := range topics {
@@ -239,14 +241,15 @@ func (w *world) weather() {
 	}
 }
 
-// fill goes on sending until there was enough to do: a world that was held up for long may have seen two commits.
-func (w *world) fill() {
-	for range 60 {
+// fill goes on sending until there was enough to do, and tells whether it sent anything: a world that was held up for long may have seen
+// two commits.
+func (w *world) fill() bool {
+	for i := range 60 {
 		w.mu.Lock()
 		n := len(w.commits)
 		w.mu.Unlock()
 		if n >= enough || w.failed() {
-			return
+			return i > 0
 		}
 		time.Sleep(time.Second)
 		w.log.sweep()
@@ -255,6 +258,7 @@ func (w *world) fill() {
 			w.log.feed(t)
 		}
 	}
+	return true
 }
 
 // enough is how many commits a world should see.
