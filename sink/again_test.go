@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +31,7 @@ type scripted struct {
 
 	logStart  int64
 	end       int64  // of the log; 0: 10
-	inspected func() // called at each look at the log
+	inspected func() // called at the next look at the log
 }
 
 func (s *scripted) topic() offsets.TopicID {
@@ -40,6 +41,20 @@ func (s *scripted) topic() offsets.TopicID {
 		return s.id
 	}
 	return p0.TopicID
+}
+
+// now changes what the source says.
+func (s *scripted) now(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// begun is where p was begun last.
+func (s *scripted) begun(p offsets.Partition) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last[p].Offset
 }
 
 func (s *scripted) Events() <-chan source.Event { return s.events }
@@ -68,16 +83,19 @@ func (s *scripted) OffsetsAt(_ context.Context, ps []offsets.Partition, _ source
 }
 func (s *scripted) Inspect(_ context.Context, ps []offsets.Partition, _ map[offsets.Partition]int32) ([]source.LogInfo, error) {
 	var out []source.LogInfo
-	if s.inspected != nil {
-		s.inspected()
+	s.mu.Lock()
+	then, start, end := s.inspected, s.logStart, s.end
+	s.inspected = nil
+	s.mu.Unlock()
+	if then != nil {
+		then()
 	}
-	end := int64(10)
-	if s.end != 0 {
-		end = s.end
+	if end == 0 {
+		end = 10
 	}
 	for _, p := range ps {
 		p.TopicID = s.topic()
-		out = append(out, source.LogInfo{Partition: p, LogStart: s.logStart, LastStable: end, HighWater: end, EpochEnd: -1, EpochAnswer: -1})
+		out = append(out, source.LogInfo{Partition: p, LogStart: start, LastStable: end, HighWater: end, EpochEnd: -1, EpochAnswer: -1})
 	}
 	return out, nil
 }
@@ -89,21 +107,21 @@ func (s *scripted) GroupMetadata(context.Context) (map[offsets.Partition]string,
 }
 
 // on runs a sink of one topic on a scripted source and a table in memory, in time that costs nothing.
-func on(t *testing.T, test func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int)) {
+func on(t *testing.T, test func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *atomic.Int32)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		src, stops := &scripted{events: make(chan source.Event)}, 0
+		src, stops := &scripted{events: make(chan source.Event)}, new(atomic.Int32)
 		tab := &table{Memory: committest.NewMemory(nil), dir: t.TempDir(),
 			properties: iceberg.Properties{"write.parquet.compression-codec": "uncompressed"}} // encoders are kept, and fake time ends with its test
 		s := sink.New(sink.Config{Sink: "x", Source: src, Budget: budget.New(1<<20, nil), Every: time.Second, Shutdown: time.Second, Recheck: 5 * time.Second,
-			Look: 10 * time.Second, Policy: sink.Policy{SkipGap: true}, Events: sink.Events{Stopped: func(sink.StopInfo) { stops++ }},
+			Look: 10 * time.Second, Policy: sink.Policy{SkipGap: true}, Events: sink.Events{Stopped: func(sink.StopInfo) { stops.Add(1) }},
 			Entries: []sink.Entry{{Topics: []string{"orders"}, Table: "shop.orders", Start: source.Earliest,
 				Open:    func(context.Context, string) (sink.Table, error) { return tab, nil },
 				Decoder: func(s *iceberg.Schema) (decode.Decoder, error) { return decode.New("json", s, decode.Options{}) }}}})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
-		test(t, src, tab, s, &stops)
+		test(t, src, tab, s, stops)
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -131,12 +149,12 @@ func records(from, to int64, value string) source.Records {
 // A stopped partition that is looked at again, and meets something else before it has read one record, is begun again all the same: the
 // old STOP does not hold it for ever.
 func TestSink_StoppedPartitionThatMeetsAnotherFaultIsBegunAgain(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, _ *table, _ *sink.Sink, stops *int) {
+	on(t, func(t *testing.T, src *scripted, _ *table, _ *sink.Sink, stops *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		src.tell(source.Fault{Partition: p0, Kind: source.FaultCorrupt, Err: errors.New("cut off")})
 		time.Sleep(7 * time.Second)
-		if n := src.started(); n != 2 || *stops != 1 {
-			t.Fatalf("begun %d times, %d stops: want one start, a stop, and a look at it", n, *stops)
+		if n := src.started(); n != 2 || stops.Load() != 1 {
+			t.Fatalf("begun %d times, %d stops: want one start, a stop, and a look at it", n, stops.Load())
 		}
 		src.tell(source.Fault{Partition: p0, Kind: source.FaultGap, Err: errors.New("retention")})
 		time.Sleep(time.Minute)
@@ -149,7 +167,7 @@ func TestSink_StoppedPartitionThatMeetsAnotherFaultIsBegunAgain(t *testing.T) {
 // A table that is rolled back while nothing comes for it is seen all the same: what the rollback removed is read again.
 func TestSink_RollbackOfAnIdleTableIsSeen(t *testing.T) {
 	for _, properties := range []bool{true, false} {
-		on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *int) {
+		on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *atomic.Int32) {
 			tab.Edit(func(v *commit.View) { v.Caps.Properties = properties })
 			src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 			src.tell(records(0, 5, `{"id":1}`))
@@ -160,10 +178,8 @@ func TestSink_RollbackOfAnIdleTableIsSeen(t *testing.T) {
 			}
 			tab.Rollback(before)
 			time.Sleep(30 * time.Second)
-			src.mu.Lock()
-			defer src.mu.Unlock()
-			if src.last[p0].Offset != 5 {
-				t.Errorf("properties %v: the table stands at 5, and reading was begun at %d last", properties, src.last[p0].Offset)
+			if at := src.begun(p0); at != 5 {
+				t.Errorf("properties %v: the table stands at 5, and reading was begun at %d last", properties, at)
 			}
 		})
 	}
@@ -172,16 +188,12 @@ func TestSink_RollbackOfAnIdleTableIsSeen(t *testing.T) {
 // A branch that is rolled back between the look at the log and the commit that passes over a gap, to before the partition was anchored, knows
 // no gap of it: the partition is anchored again first, like any other.
 func TestSink_GapOfAPartitionThatWasRolledBack(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *atomic.Int32) {
 		other := p0
 		other.Num = 1
 		src.tell(source.Assigned{Partitions: []offsets.Partition{other}})
 		before := tab.Head()
-		src.logStart = 8
-		src.inspected = func() {
-			src.inspected = nil
-			tab.Rollback(before)
-		}
+		src.now(func() { src.logStart, src.inspected = 8, func() { tab.Rollback(before) } })
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		time.Sleep(30 * time.Second)
 		v, err := tab.Load(t.Context())
@@ -198,7 +210,7 @@ func TestSink_GapOfAPartitionThatWasRolledBack(t *testing.T) {
 // A stopped partition that is looked at again while the branch is rolled back to before it was anchored is looked at once more: its STOP does
 // not hold it for ever.
 func TestSink_StoppedPartitionThatWasRolledBackMeanwhileIsBegunAgain(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *atomic.Int32) {
 		tab.Edit(func(v *commit.View) { v.Caps.Properties, v.Caps.Tags = false, false }) // nothing tells of the rollback
 		other := p0
 		other.Num = 1
@@ -206,28 +218,24 @@ func TestSink_StoppedPartitionThatWasRolledBackMeanwhileIsBegunAgain(t *testing.
 		before := tab.Head()
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		src.tell(records(0, 1, "no json"))
-		if *stops != 1 {
-			t.Fatalf("%d stops", *stops)
+		if stops.Load() != 1 {
+			t.Fatalf("%d stops", stops.Load())
 		}
-		src.logStart = 8
-		src.inspected = func() {
-			src.inspected = nil
-			tab.Rollback(before)
-		}
+		src.now(func() { src.logStart, src.inspected = 8, func() { tab.Rollback(before) } })
 		time.Sleep(time.Minute)
-		if !s.Status().Ready() || src.last[p0].Offset != 8 {
-			t.Errorf("begun at %d; %+v", src.last[p0].Offset, s.Status().Tables[0])
+		if !s.Status().Ready() || src.begun(p0) != 8 {
+			t.Errorf("begun at %d; %+v", src.begun(p0), s.Status().Tables[0])
 		}
 	})
 }
 
 // A STOP before a record that an election has cut off the log is over, also where nothing follows: while the record is there it lasts.
 func TestSink_StopBeforeARecordThatTheLogLostIsOver(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, _ *table, s *sink.Sink, _ *int) {
+	on(t, func(t *testing.T, src *scripted, _ *table, s *sink.Sink, _ *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		src.tell(records(0, 3, `{"id":1}`))
 		src.tell(records(3, 4, "no json"))
-		src.end = 4
+		src.now(func() { src.end = 4 })
 		for range 3 {
 			time.Sleep(10 * time.Second)
 			if s.Status().Ready() {
@@ -235,7 +243,7 @@ func TestSink_StopBeforeARecordThatTheLogLostIsOver(t *testing.T) {
 			}
 			src.tell(records(3, 4, "no json"))
 		}
-		src.end = 3
+		src.now(func() { src.end = 3 })
 		time.Sleep(10 * time.Second)
 		if !s.Status().Ready() {
 			t.Errorf("%+v", s.Status().Tables[0])
@@ -257,11 +265,11 @@ func accept(t *testing.T, tab *table, set map[offsets.Partition]offsets.Mark) {
 
 // A STOP that was answered is over, also where no record follows that would show it.
 func TestSink_AnsweredStopOfTheLastRecordIsOver(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		src.tell(records(0, 1, "no json"))
-		if *stops != 1 || s.Status().Ready() {
-			t.Fatalf("%d stops, ready: %v", *stops, s.Status().Ready())
+		if stops.Load() != 1 || s.Status().Ready() {
+			t.Fatalf("%d stops, ready: %v", stops.Load(), s.Status().Ready())
 		}
 		accept(t, tab, map[offsets.Partition]offsets.Mark{p0: {Next: 1, Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}})
 		time.Sleep(20 * time.Second)
@@ -273,18 +281,16 @@ func TestSink_AnsweredStopOfTheLastRecordIsOver(t *testing.T) {
 
 // An incarnation of a topic that is gone stops nobody: the next one does, until that is answered.
 func TestSink_DeletedIncarnationIsNoStop(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		src.tell(records(0, 3, `{"id":1}`))
 		next := p0
 		next.TopicID = offsets.TopicID{2}
-		src.mu.Lock()
-		src.id = next.TopicID
-		src.mu.Unlock()
+		src.now(func() { src.id = next.TopicID })
 		src.events <- source.Fault{Partition: p0, Kind: source.FaultRecreated, At: 3, Err: errors.New("another id")}
 		src.tell(source.Assigned{Partitions: []offsets.Partition{next}})
-		if *stops != 1 || s.Status().Ready() {
-			t.Fatalf("%d stops, ready: %v", *stops, s.Status().Ready())
+		if stops.Load() != 1 || s.Status().Ready() {
+			t.Fatalf("%d stops, ready: %v", stops.Load(), s.Status().Ready())
 		}
 		accept(t, tab, map[offsets.Partition]offsets.Mark{next: {Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}})
 		time.Sleep(20 * time.Second)
@@ -296,13 +302,13 @@ func TestSink_DeletedIncarnationIsNoStop(t *testing.T) {
 
 // Who has lost all partitions of a table has no say in how it stands.
 func TestSink_WithoutPartitionsIsIdle(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, stops *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		src.tell(records(0, 3, `{"id":1}`))
 		tab.Replace()
 		src.tell(records(3, 4, `{"id":1}`))
-		if *stops != 1 || s.Status().Tables[0].State != sink.Stopped {
-			t.Fatalf("%d stops, %s", *stops, s.Status().Tables[0].State)
+		if stops.Load() != 1 || s.Status().Tables[0].State != sink.Stopped {
+			t.Fatalf("%d stops, %s", stops.Load(), s.Status().Tables[0].State)
 		}
 		src.tell(source.NewRevoked(source.Revoked{Partitions: []offsets.Partition{p0}}, func() {}))
 		if st := s.Status(); st.Tables[0].State != sink.Idle || st.Tables[0].Stop != nil || !st.Ready() {

@@ -25,7 +25,7 @@ func stands(t *testing.T, tab *table) int64 {
 // A partition is let go only when what was read of it is in the table, or is known never to get there: the next owner would read it
 // again for nothing.
 func TestSink_RevocationWaitsForTheCommitUnderWay(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, _ *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		tab.Faults(func(s committest.Step) committest.Fault {
 			if s == committest.OnAppend {
@@ -51,15 +51,15 @@ func TestSink_RevocationWaitsForTheCommitUnderWay(t *testing.T) {
 // Somebody anchors the table again while a batch is open here. Its offsets fit still, but it is of a time before: it dies, and its
 // records are read again.
 func TestSink_OpenBatchOfAnEpochBeforeDies(t *testing.T) {
-	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, stops *int) {
+	on(t, func(t *testing.T, src *scripted, tab *table, _ *sink.Sink, stops *atomic.Int32) {
 		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
 		began := src.started()
 		src.events <- records(0, 3, `{"id":1}`)
 		synctest.Wait()
 		accept(t, tab, map[offsets.Partition]offsets.Mark{p0: {Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}})
 		time.Sleep(20 * time.Second)
-		if at := stands(t, tab); at != 0 || src.started() == began || *stops != 0 {
-			t.Fatalf("the table stands at %d, the partition was begun %d times, was %d, %d stops", at, src.started(), began, *stops)
+		if at := stands(t, tab); at != 0 || src.started() == began || stops.Load() != 0 {
+			t.Fatalf("the table stands at %d, the partition was begun %d times, was %d, %d stops", at, src.started(), began, stops.Load())
 		}
 		src.tell(records(0, 3, `{"id":1}`))
 		if at := stands(t, tab); at != 3 {
