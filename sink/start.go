@@ -208,7 +208,7 @@ func (l *lane) place(r started) {
 			continue
 		}
 		start := source.Start{Offset: m.Next, LeaderEpoch: m.LeaderEpoch}
-		if p.next > m.Next { // stopped while batches of ours, still under way, hold more than the table
+		if p.next > m.Next && (l.open != nil || len(l.flushes) > 0) { // stopped while batches of ours, still under way, hold more than the table
 			start = source.Start{Offset: p.next, LeaderEpoch: p.epoch}
 		}
 		p.started, p.next, p.epoch, p.committed = true, start.Offset, start.LeaderEpoch, m.Next
