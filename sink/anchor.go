@@ -215,6 +215,7 @@ func (l *lane) inspect(ctx context.Context, r *started) error {
 // epochs of the records before that: the next unclean election must be found by them.
 func (l *lane) move(ctx context.Context, r *started, moves map[offsets.Partition]commit.Gap, parted map[offsets.Partition]int32) error {
 	var err error
+	seen := r.st.Epoch // of the state that the log was held against; a position that was rewound may have come back under another one
 	r.st, r.v, err = r.committer.Amend(ctx, func(_ commit.View, st commit.State) (*commit.Edit, error) {
 		e := &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}, NewEpoch: true}
 		for _, p := range offsets.Sorted(moves) {
@@ -227,7 +228,7 @@ func (l *lane) move(ctx context.Context, r *started, moves map[offsets.Partition
 				g.Range.From = m.Next
 				m.Holes += g.Range.Len()
 				m.Next, m.LeaderEpoch = g.Range.To, offsets.NoEpoch
-			case g.Why == "truncated" && m.Next == g.Range.To:
+			case g.Why == "truncated" && m.Next == g.Range.To && st.Epoch == seen:
 				m.Next, m.LeaderEpoch = g.Range.From, parted[p]
 				m.Origin = min(m.Origin, m.Next)
 			default:

@@ -190,6 +190,8 @@ func (d *decision) skip(st commit.State, why error) (*commit.Edit, error) {
 		return nil, refuse("partition %s: the table stands at %d, before %d: what is between is committed first; look again in a moment", p, m.Next, over.From)
 	case m.Next > over.From:
 		return nil, refuse("partition %s: the table stands at %d, past %d already", p, m.Next, over.From)
+	case st.Epoch != d.before.state.Epoch: // the log was checked for another record
+		return nil, commit.ErrMoved
 	}
 	m.Next, m.LeaderEpoch, m.Skipped = over.To, offsets.NoEpoch, m.Skipped+over.Len()
 	e := d.edit()
@@ -206,7 +208,7 @@ func (d *decision) log(st commit.State, why error) (*commit.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Next != d.verdict.Position {
+	if m.Next != d.verdict.Position || st.Epoch != d.before.state.Epoch {
 		return nil, commit.ErrMoved
 	}
 	e, g := d.edit(), commit.Gap{Partition: p}
