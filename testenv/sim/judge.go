@@ -122,12 +122,21 @@ func (c *cluster) repair(p offsets.Partition, at int64) {
 	c.news()
 }
 
-// lost notes that an operator passed over a record.
+// passed notes that an operator sends a word that passes over a record: it may be in force in some snapshot from then on, whatever the
+// operator hears of it.
+func (c *cluster) passed(p offsets.Partition, at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t, l := c.at(place{p.Topic, p.Num}); l != nil && t.id == p.TopicID && at < l.end() {
+		c.truth.set(l.entries[at].id, oracle.Maybe)
+	}
+}
+
+// lost notes that it is in force: nobody reads the record again, and if somebody does, it was restored.
 func (c *cluster) lost(p offsets.Partition, at int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if t, l := c.at(place{p.Topic, p.Num}); l != nil && t.id == p.TopicID && at < l.end() {
-		l.entries[at].corrupt = false // nobody reads it again; if somebody does, it was restored
-		c.truth.set(l.entries[at].id, oracle.Maybe)
+		l.entries[at].corrupt = false
 	}
 }

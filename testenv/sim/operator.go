@@ -302,6 +302,7 @@ func (o *operator) skip(s stopped, _ commit.View, st commit.State, why error) (*
 			return nil, errLater // the log is not the one that was read
 		}
 	}
+	o.w.cluster.passed(p, s.stop.Offset)
 	e := edit()
 	m.Next, m.LeaderEpoch, m.Skipped = m.Next+1, offsets.NoEpoch, m.Skipped+1
 	e.Set[p] = m
