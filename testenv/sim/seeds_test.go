@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	seedsInCI = 5_000
+	seedsInCI = 50_000
 	timeInCI  = 14 * time.Minute
 	// leastShare is of the seeds that must meet each kind of fault, where there are enough seeds to tell.
 	leastShare = 0.05
