@@ -38,11 +38,10 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 			return false, c.pause(ctx, "read older metadata", err)
 		}
 		*v = full
-		// Somebody came after us, and the catalog shows the newest snapshot only, or the past was cut off above ours, or ours is so old
-		// that it may have been cut out of the past (this process was frozen), or nobody else has the sequence number that it was given,
-		// so it may have been rolled back and expired: nothing can be concluded.
-		cut := !v.Caps.History || !reaches(*v, p.parent) || c.now().Sub(p.sent) > StaleLoads || !numbered(*v, p.sequence)
-		if s, listed = v.Snapshots[p.snapshot]; !listed && cut && v.LastSequence > p.sequence {
+		// Somebody came after us. If ours was applied, nobody else can have its sequence number: it was rolled back or cut from the past
+		// since, or this catalog shows the newest snapshot only. What is long ago may be of metadata that was restored: nothing can be concluded.
+		proven := numbered(*v, p.sequence) && c.now().Sub(p.sent) <= StaleLoads
+		if s, listed = v.Snapshots[p.snapshot]; !listed && !proven && v.LastSequence > p.sequence {
 			c.pending = nil
 			return true, nil
 		}
@@ -76,16 +75,4 @@ func numbered(v View, sequence int64) bool {
 		}
 	}
 	return false
-}
-
-// reaches tells whether the lineage of the branch is known down to a snapshot. If it ends before, the branch was cut off or replaced.
-func reaches(v View, id int64) bool {
-	seen := map[int64]bool{}
-	for at := v.Head; at != id; at = v.Snapshots[at].Parent {
-		if _, listed := v.Snapshots[at]; !listed || seen[at] {
-			return false
-		}
-		seen[at] = true
-	}
-	return true
 }
