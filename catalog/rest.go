@@ -143,8 +143,8 @@ func (b *restBackend) createNamespace(ctx context.Context, namespace []string) e
 		return wrap(err, "look for namespace %s", strings.Join(namespace, "."))
 	}
 	err := b.http.do(ctx, http.MethodPost, b.base+"/namespaces", map[string]any{"namespace": namespace, "properties": map[string]string{}}, nil)
-	if classOf(err) == commit.Conflict {
-		return nil
+	if err != nil && b.http.do(ctx, http.MethodGet, b.namespaceURL(namespace), nil, nil) == nil {
+		return nil // somebody was faster; some catalogs answer that with a 500
 	}
 	return wrap(err, "create namespace %s", strings.Join(namespace, "."))
 }
