@@ -1,11 +1,6 @@
 package catalog
 
 import (
-	"bytes"
-	"io"
-	"net/http"
-	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/apache/iceberg-go"
@@ -109,34 +104,12 @@ func TestContract_REST(t *testing.T) {
 		w.create(contractTable, nil, 3, nil)
 		s := newRESTServer(t, w)
 		s.numbers = true
-		d := &doubling{}
-		return committest.Subject{Foreign: &foreigner{w: w}, Declared: fitness.All, Log: true, Doubled: d.on.Store,
+		d := &committest.Doubling{}
+		return committest.Subject{Foreign: &foreigner{w: w}, Declared: fitness.All, Log: true, Doubled: d.On.Store,
 			Open: func(sink string) commit.Table {
 				return openTable(t, s.open(t, func(c *Config) { c.Transport = d }), sink)
 			}}
 	})
-}
-
-// doubling sends each commit twice, as a proxy does that thinks the first was lost, and hands on the second answer.
-type doubling struct{ on atomic.Bool }
-
-func (d *doubling) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !d.on.Load() || r.Method != http.MethodPost || !strings.Contains(r.URL.Path, "/tables/") {
-		return http.DefaultTransport.RoundTrip(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	first := r.Clone(r.Context())
-	first.Body, r.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
-	resp, err := http.DefaultTransport.RoundTrip(first)
-	if err != nil {
-		return nil, err
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
-	return http.DefaultTransport.RoundTrip(r)
 }
 
 func openTable(t *testing.T, c *Catalog, sink string) *Table {

@@ -1,12 +1,9 @@
 package contract
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,7 +105,7 @@ var tables atomic.Int64
 // subject makes a new table in the catalog.
 func (k kind) subject(t *testing.T, l *lake) committest.Subject {
 	name := fmt.Sprintf("t%d", tables.Add(1))
-	d := &doubling{}
+	d := &committest.Doubling{}
 	open := func() *catalog.Catalog {
 		cfg := l.cfg
 		if cfg.Type == "rest" {
@@ -133,7 +130,7 @@ func (k kind) subject(t *testing.T, l *lake) committest.Subject {
 		return must(open().Table(namespace+"."+name, "", sink))(t)
 	}}
 	if l.cfg.Type == "rest" {
-		s.Doubled = d.on.Store
+		s.Doubled = d.On.Store
 	}
 	return s
 }
@@ -181,26 +178,4 @@ func catalogTable(reports []committest.Report) string {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// doubling sends each commit twice, as a proxy does that thinks the first was lost, and hands on the second answer.
-type doubling struct{ on atomic.Bool }
-
-func (d *doubling) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !d.on.Load() || r.Method != http.MethodPost || !strings.Contains(r.URL.Path, "/tables/") {
-		return http.DefaultTransport.RoundTrip(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	first := r.Clone(r.Context())
-	first.Body, r.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
-	resp, err := http.DefaultTransport.RoundTrip(first)
-	if err != nil {
-		return nil, err
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
-	return http.DefaultTransport.RoundTrip(r)
 }
