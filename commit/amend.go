@@ -223,14 +223,10 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 
 // firstOf is the snapshot in the branch with which an epoch of a sink id began; 0 if there is none. Others may have committed on top of it.
 func firstOf(v View, x string, epoch uint64) (first int64) {
-	seen := map[int64]bool{}
-	for id := v.Head; id != 0 && !seen[id]; {
-		seen[id] = true
-		s := v.Snapshots[id]
+	for s := range ancestors(v) {
 		if s.Sink == x && s.Epoch == epoch {
-			first = id
+			first = s.ID
 		}
-		id = s.Parent
 	}
 	return first
 }

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/google/uuid"
@@ -178,19 +179,23 @@ func CarryOthers(v View, x string) map[string]Other {
 
 // Lineage is the ids of the batches in the branch, as far back as snapshots are known.
 func Lineage(v View) map[uuid.UUID]bool {
-	out, seen := map[uuid.UUID]bool{}, map[int64]bool{}
-	for id := v.Head; id != 0 && !seen[id]; {
-		s, ok := v.Snapshots[id]
-		if !ok {
-			break
-		}
-		seen[id] = true
+	out := map[uuid.UUID]bool{}
+	for s := range ancestors(v) {
 		for _, b := range s.Batches {
 			out[b] = true
 		}
-		id = s.Parent
 	}
 	return out
+}
+
+// ancestors are the branch's snapshots from its head on, as far back as they are known.
+func ancestors(v View) iter.Seq[Snapshot] {
+	return func(yield func(Snapshot) bool) {
+		seen := map[int64]bool{}
+		for s, known := v.Snapshots[v.Head]; known && !seen[s.ID] && yield(s); s, known = v.Snapshots[s.Parent] {
+			seen[s.ID] = true
+		}
+	}
 }
 
 const (
