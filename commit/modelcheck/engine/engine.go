@@ -39,7 +39,7 @@
 //
 // Level by level, on all processors. States that were seen are kept as fingerprints, 12 bytes in an open-addressing table,
 // with the shard's number that is 106 bits: for 500 million states the chance that any two are taken for one is below 10^-14. The
-// table is filled to 75 % at least, so a state costs at most 16 bytes; Limits.Untraced leaves it at that, else 6 more
+// table is filled to 75 % at least, so a state costs at most 16 bytes; Limits.Untraced leaves it at that, else 8 more
 // tell where a state came from. The frontier holds whole states, packed as differences from
 // their neighbours. An untraced run that finds a violation runs again with traces.
 package engine

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -111,4 +112,21 @@ func (r Result) Reached() string {
 		}
 	}
 	return b.String()
+}
+
+// Short tells what keeps runs from showing that their models hold: violations, worlds not walked to their end, and names that none of
+// them reached, but for those that may be missed.
+func Short(rs []Result, may ...string) []string {
+	var out []string
+	for _, r := range rs {
+		if r.Violation != "" || !r.Complete {
+			out = append(out, r.Model+": not shown to hold")
+		}
+	}
+	for _, name := range Sum("together", rs...).Unreached() {
+		if !slices.Contains(may, name) {
+			out = append(out, "never reached: "+name)
+		}
+	}
+	return out
 }
