@@ -100,7 +100,7 @@ chaos: needs ## kills, zombies, faults and foreign writers on real servers, from
 	go run ./testenv/chaos/... $(CHAOS)
 
 .PHONY: mutants
-mutants: ## faults put into the code on purpose, and who notices: 40 minutes on two cores; docs/mutants.md
+mutants: ## faults put into the code on purpose, and who notices; docs/mutants.md
 	go run ./testenv/mutants/run -generated -chosen -write docs/mutants.md
 
 .PHONY: bench
