@@ -253,8 +253,13 @@ func (c *Committer) read(ctx context.Context) (View, State, error) {
 				"`sinker offsets accept --table TABLE --position start --reason WHY` to fill the new table from `start`, or restore the old one"))
 		}
 		seen, err := c.sees(ctx, &v)
-		if err != nil {
+		if s := (*Stop)(nil); errors.As(err, &s) {
 			return v, State{}, err
+		} else if err != nil {
+			if err := c.pause(ctx, "read older metadata", err); err != nil {
+				return v, State{}, err
+			}
+			continue
 		}
 		if !seen {
 			if err := c.pause(ctx, "load table", errStaleLoad); err != nil {

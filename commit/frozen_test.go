@@ -2,6 +2,8 @@ package commit_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -171,5 +173,39 @@ func TestAccept_LandedUnderACommitOfOthers(t *testing.T) {
 	})
 	if err != nil || id != ordered || on == ordered {
 		t.Fatalf("snapshot %d, %v; the answer is snapshot %d, the head %d", id, err, ordered, on)
+	}
+}
+
+// forgetful cannot read older metadata for a while.
+type forgetful struct {
+	*frozen
+	fails int
+}
+
+func (f *forgetful) History(ctx context.Context, v commit.View) (commit.View, error) {
+	if f.fails > 0 {
+		f.fails--
+		return v, errors.New("503")
+	}
+	return f.Memory.History(ctx, v)
+}
+
+// Where older metadata cannot be read, that is what is told and waited for, once each time: the load itself was no old one.
+func TestCommit_AcknowledgedAndOlderMetadataFail(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	other := w.sink("x")
+	w.x.Table = &forgetful{fails: 2, frozen: &frozen{w.mem, func() {
+		acknowledged := w.mem.Head()
+		w.add(other, e, 10, 20)
+		w.mem.Expire(false, acknowledged)
+	}}}
+	var told []string
+	w.x.Trouble = func(step string, _ error, _ time.Duration) { told = append(told, step) }
+	if r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}})); err != nil || len(r.Landed)+len(r.Stale) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if !slices.Equal(told, []string{"read older metadata", "read older metadata"}) {
+		t.Errorf("told %q", told)
 	}
 }

@@ -16,7 +16,8 @@ type pending struct {
 	looks    int       // loads that were
 }
 
-// sees checks the last acknowledged request against this load: nothing is believed before the table shows it.
+// sees checks the last acknowledged request against this load: nothing is believed before the table shows it. The error is a *Stop, or
+// that of reading older metadata.
 func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 	p := c.pending
 	if p == nil {
@@ -35,7 +36,7 @@ func (c *Committer) sees(ctx context.Context, v *View) (bool, error) {
 	if !listed && v.Tags[c.Sink] != p.snapshot && v.Mirrors[c.Sink].Snapshot != p.snapshot {
 		full, err := c.Table.History(ctx, *v)
 		if err != nil {
-			return false, c.pause(ctx, "read older metadata", err)
+			return false, err
 		}
 		*v = full
 		// Somebody came after us. If ours was applied, nobody else can have its sequence number: it was rolled back or cut from the past
