@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/apache/iceberg-go"
@@ -104,7 +105,7 @@ func TestContract_REST(t *testing.T) {
 		w.create(contractTable, nil, 3, nil)
 		s := newRESTServer(t, w)
 		s.numbers = true
-		d := &committest.Doubling{}
+		d := &committest.Doubling{Next: http.DefaultTransport}
 		return committest.Subject{Foreign: &foreigner{w: w}, Declared: fitness.All, Log: true, Doubled: d.On.Store,
 			Open: func(sink string) commit.Table {
 				return openTable(t, s.open(t, func(c *Config) { c.Transport = d }), sink)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -105,7 +106,7 @@ var tables atomic.Int64
 // subject makes a new table in the catalog.
 func (k kind) subject(t *testing.T, l *lake) committest.Subject {
 	name := fmt.Sprintf("t%d", tables.Add(1))
-	d := &committest.Doubling{}
+	d := &committest.Doubling{Next: http.DefaultTransport}
 	open := func() *catalog.Catalog {
 		cfg := l.cfg
 		if cfg.Type == "rest" {
