@@ -154,7 +154,7 @@ func (d *decision) decide(v commit.View, st commit.State, why error) (*commit.Ed
 	case d.answer.topic != "":
 		return d.topic(st, why)
 	}
-	return d.start(st, why)
+	return d.start(v, st, why)
 }
 
 func (d *decision) edit() *commit.Edit {
@@ -264,8 +264,9 @@ func lastKnown(v commit.View, sink string) (offsets.Ledger, bool) {
 	return *best.Ledger, true
 }
 
-// start reads again what is not in the table: what a rollback removed, or everything.
-func (d *decision) start(st commit.State, why error) (*commit.Edit, error) {
+// start reads again what is not in the table: what a rollback removed, or everything. No topic is forgotten: one that is not there
+// now is put back to where it began, so that it is read again if it comes back, and its next life is told from this one.
+func (d *decision) start(v commit.View, st commit.State, why error) (*commit.Edit, error) {
 	e := d.edit()
 	if why == nil && st.Dirty {
 		return e, nil // the state that the rollback left, under a new epoch
@@ -274,6 +275,11 @@ func (d *decision) start(st commit.State, why error) (*commit.Edit, error) {
 		return nil, refuse("the table's state is clear and needs no answer; with --topic: for a topic that was created again")
 	}
 	e.Cluster = d.cluster
+	if last, known := lastKnown(v, d.cfg.Sink); known && last.Cluster == d.cluster {
+		for p, m := range last.Marks {
+			e.Set[p] = offsets.Mark{Next: m.Origin, Origin: m.Origin, Upper: m.Upper, LeaderEpoch: offsets.NoEpoch}
+		}
+	}
 	for p, o := range d.starts {
 		e.Set[p] = offsets.Mark{Next: o, Origin: o, Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}
 	}

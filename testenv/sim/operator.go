@@ -213,10 +213,14 @@ func (o *operator) accept(c *commit.Committer, s stopped, decide deciding) error
 
 func edit() *commit.Edit { return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}} }
 
-// fromStart is --position start, for a table that holds nothing of the sink: everything is read.
-func (o *operator) fromStart(s stopped, _ commit.View, _ commit.State, _ error) (*commit.Edit, error) {
+// fromStart is --position start, for a table that holds nothing of the sink: everything is read, and no topic is forgotten.
+func (o *operator) fromStart(s stopped, v commit.View, _ commit.State, _ error) (*commit.Edit, error) {
 	e := edit()
 	e.Cluster = "cluster"
+	last, _ := lastKnown(v, s.sink)
+	for p, m := range last.Marks {
+		e.Set[p] = offsets.Mark{Next: m.Origin, Origin: m.Origin, Upper: m.Upper, LeaderEpoch: offsets.NoEpoch}
+	}
 	for _, p := range o.w.cluster.of(s.sink, s.stop.Table) {
 		from := o.w.cluster.look(p).LogStart
 		e.Set[p] = offsets.Mark{Next: from, Origin: from, Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}
