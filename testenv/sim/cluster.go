@@ -21,7 +21,7 @@ type cluster struct {
 
 	mu      sync.Mutex
 	topics  map[string]*topic
-	ids     uint64
+	ids     uint32
 	truth   truth
 	members []*member
 	wanted  map[place]*member

@@ -185,7 +185,8 @@ func (t *table) compact() bool {
 }
 
 // expire takes all but the newest snapshots off the list, and what a tag holds; files that no other snapshot names are deleted,
-// unless the catalog has no tags to hold them with: then clean-ups spare what is young.
+// unless the catalog has no tags to hold them with: then clean-ups spare what is young. Without log, older metadata files go as well,
+// and that alone is something done: what they told nobody tells any more.
 func (t *table) expire(keep int64, log bool) bool {
 	kept := map[int64]bool{}
 	for id := t.view.Head; id != 0 && keep > 0; id, keep = t.snaps[id].Parent, keep-1 {
@@ -200,11 +201,12 @@ func (t *table) expire(keep int64, log bool) bool {
 			gone[id] = true
 		}
 	}
+	cut := !log && len(t.older) > 0
 	if !log {
 		t.older = map[int64]commit.Snapshot{}
 	}
 	if len(gone) == 0 {
-		return false
+		return cut
 	}
 	t.change(func(v *commit.View) {
 		for id := range gone {

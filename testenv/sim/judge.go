@@ -29,7 +29,7 @@ func (t *table) describe() *oracle.Table {
 	}
 	for id, s := range t.snaps {
 		n := &oracle.Snapshot{ID: id, Parent: s.Parent, Sequence: s.Sequence, Operation: s.Operation, Source: s.Source, WAP: s.WAP, Sink: s.Sink,
-			Epoch: s.Epoch, Hash: s.Hash, Ranges: s.ranges, Gaps: s.gaps, Audited: s.audited, Files: s.files, Replaced: s.replaced, Others: map[string]oracle.State{}}
+			Epoch: s.Epoch, Hash: s.Hash, Ranges: s.ranges, Gaps: s.gaps, Audited: s.audited, Seen: s.seen, Files: s.files, Replaced: s.replaced, Others: map[string]oracle.State{}}
 		for _, b := range s.Batches {
 			n.Batches = append(n.Batches, b.String())
 		}

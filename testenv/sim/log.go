@@ -49,8 +49,9 @@ type entry struct {
 	corrupt bool // no client can read the batch that it is in
 }
 
-func newTopicID(n uint64, name string) (id offsets.TopicID) {
-	binary.BigEndian.PutUint64(id[:8], n)
+// newTopicID is another id for each n, told apart by the first letters that a story prints.
+func newTopicID(n uint32, name string) (id offsets.TopicID) {
+	binary.BigEndian.PutUint32(id[:4], n)
 	copy(id[8:], name)
 	return id
 }

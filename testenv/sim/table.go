@@ -43,6 +43,7 @@ type snapshot struct {
 	ranges   map[oracle.Part]oracle.Range
 	gaps     []oracle.Gap
 	audited  bool
+	seen     map[int64]bool // of an operator's word: what the load that it was given on tells the states of
 }
 
 func newTable(w *world, name string) *table {
@@ -119,6 +120,9 @@ func (t *table) append(by string, base commit.View, c commit.Change, id int64) (
 			s.ranges[partOf(p)] = oracle.Range{From: r.From, To: sp.To}
 		}
 	}
+	if s.audited {
+		s.seen = seen(base, c.Sink)
+	}
 	for _, g := range c.Gaps {
 		s.gaps = append(s.gaps, oracle.Gap{Part: partOf(g.Partition), Range: oracle.Range(g.Range), Why: g.Why})
 	}
@@ -135,6 +139,18 @@ func (t *table) append(by string, base commit.View, c commit.Change, id int64) (
 	}
 	t.w.tell(by, "%s: snapshot %d on %d, %d batches, at %s", t.name, id, base.Head, len(c.Batches), at(ledger))
 	return id, nil
+}
+
+// seen is the snapshots whose states a load tells of a sink.
+func seen(v commit.View, sink string) map[int64]bool {
+	out := make(map[int64]bool, len(v.Snapshots)+1)
+	for id := range v.Snapshots {
+		out[id] = true
+	}
+	if m := v.Mirrors[sink]; m.Sound {
+		out[m.Snapshot] = true
+	}
+	return out
 }
 
 // put makes s the head. The lock is held.

@@ -67,6 +67,9 @@ type Snapshot struct {
 	Others  map[string]State // of other sink ids, carried along
 	Gaps    []Gap
 	Audited bool // an operator ordered it
+	// Seen is, of one that an operator ordered, the snapshots whose states were read for it: listed, or in older metadata, or copied
+	// into a mirror. nil: not known, so all.
+	Seen map[int64]bool
 
 	Files    []File // every data file that is live in it
 	Replaced int64  // the head that it replaced, as the catalog saw it; -1: not known

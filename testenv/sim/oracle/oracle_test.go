@@ -87,16 +87,20 @@ func TestJudge_FindsEachPromiseThatIsNotKept(t *testing.T) {
 		"a range that does not end at its own offsets":      {"I2", "accounts for", func(w *oracle.World) { snap(*w, 4).Ranges[p0] = oracle.Range{From: 3, To: 4} }},
 		"offsets that move by nothing":                      {"I2", "nothing accounts", func(w *oracle.World) { snap(*w, 4).Ranges = nil }},
 		"a partition forgotten":                             {"I2", "forgets", func(w *oracle.World) { snap(*w, 4).Own.Marks = nil; snap(*w, 4).Ranges = nil }},
-		"a batch before the anchor":                         {"I2", "not anchored", func(w *oracle.World) { snap(*w, 1).Batches = []string{"b0"} }},
-		"a batch twice":                                     {"I8", "batch b1", func(w *oracle.World) { snap(*w, 4).Batches = []string{"b1"} }},
-		"a file that is gone":                               {"I3", "does not exist, removed by w1", func(w *oracle.World) { delete(w.Objects, "f1"); w.Removed = map[string]string{"f1": "w1"} }},
-		"a file of another size":                            {"I3", "10 bytes, it has 11", func(w *oracle.World) { w.Objects["f1"] = 11 }},
-		"a file with other rows":                            {"I3", "3 rows, it has 2", func(w *oracle.World) { snap(*w, 2).Files[0].Rows = 3 }},
-		"a file named twice":                                {"I3", "twice", func(w *oracle.World) { snap(*w, 2).Files = append(snap(*w, 2).Files, snap(*w, 2).Files[0]) }},
-		"a head that was replaced unseen":                   {"I4", "replaced head 7", func(w *oracle.World) { snap(*w, 4).Replaced = 7 }},
-		"a stop that nothing earns":                         {"I6", "stopped (gap)", func(w *oracle.World) { w.Stops = []oracle.Stop{{Sink: "x", Table: "t", Reason: "gap"}} }},
-		"records that did not arrive":                       {"progress", "must come to 6", func(w *oracle.World) { w.Ends[0].Offset = 6 }},
-		"memory that is held":                               {"memory", "5 bytes", func(w *oracle.World) { w.Held["w1"] = 5 }},
+		"an operator's word that forgets what a mirror told": {"I2", "forgets", func(w *oracle.World) {
+			s := snap(*w, 4)
+			s.Own.Marks, s.Ranges, s.Batches, s.Audited, s.Seen = nil, nil, nil, true, map[int64]bool{2: true}
+		}},
+		"a batch before the anchor":       {"I2", "not anchored", func(w *oracle.World) { snap(*w, 1).Batches = []string{"b0"} }},
+		"a batch twice":                   {"I8", "batch b1", func(w *oracle.World) { snap(*w, 4).Batches = []string{"b1"} }},
+		"a file that is gone":             {"I3", "does not exist, removed by w1", func(w *oracle.World) { delete(w.Objects, "f1"); w.Removed = map[string]string{"f1": "w1"} }},
+		"a file of another size":          {"I3", "10 bytes, it has 11", func(w *oracle.World) { w.Objects["f1"] = 11 }},
+		"a file with other rows":          {"I3", "3 rows, it has 2", func(w *oracle.World) { snap(*w, 2).Files[0].Rows = 3 }},
+		"a file named twice":              {"I3", "twice", func(w *oracle.World) { snap(*w, 2).Files = append(snap(*w, 2).Files, snap(*w, 2).Files[0]) }},
+		"a head that was replaced unseen": {"I4", "replaced head 7", func(w *oracle.World) { snap(*w, 4).Replaced = 7 }},
+		"a stop that nothing earns":       {"I6", "stopped (gap)", func(w *oracle.World) { w.Stops = []oracle.Stop{{Sink: "x", Table: "t", Reason: "gap"}} }},
+		"records that did not arrive":     {"progress", "must come to 6", func(w *oracle.World) { w.Ends[0].Offset = 6 }},
+		"memory that is held":             {"memory", "5 bytes", func(w *oracle.World) { w.Held["w1"] = 5 }},
 		"a row twice in a past head": {"I8", "2 times", func(w *oracle.World) {
 			w.Tables[0].Snapshots[9] = &oracle.Snapshot{ID: 9, Parent: 2, Files: []oracle.File{{Path: "f1", Size: 10, Rows: 2}, {Path: "f4", Size: 1, Rows: 1}}}
 			w.Tables[0].Past, w.Objects["f4"] = []int64{9}, 1
@@ -133,6 +137,11 @@ func TestJudge_LetsPassWhatIsAccountedFor(t *testing.T) {
 		},
 		"a record that the log lost": func(w *oracle.World) {
 			w.Records[500] = oracle.Record{Table: "t", Sink: "x", Part: p0, Offset: 4, Fate: oracle.Maybe}
+		},
+		"an operator's word that forgets what nothing told any more": func(w *oracle.World) {
+			s := w.Tables[0].Snapshots
+			s[2].Own.Marks[oracle.Part{Topic: "orders", ID: "BBBB"}] = oracle.Mark{Upper: -1}
+			s[4].Ranges, s[4].Batches, s[4].Audited, s[4].Seen = nil, nil, true, map[int64]bool{3: true}
 		},
 		"another sink's state carried along": func(w *oracle.World) {
 			s := w.Tables[0].Snapshots

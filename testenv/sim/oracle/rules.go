@@ -60,6 +60,36 @@ func (t *Table) state(head int64, sink string) (State, known) {
 	return State{}, virgin
 }
 
+// tells is whether the snapshots of seen are enough to find the state of a sink id in a lineage.
+func (t *Table) tells(head int64, sink string, seen map[int64]bool) bool {
+	for id, left := head, len(seen); id != 0 && left >= 0; left-- {
+		s := t.Snapshots[id]
+		if s == nil || !seen[id] || s.Sink != sink && t.picked(s, sink) {
+			return false
+		}
+		if _, carried := s.Others[sink]; carried || s.Sink == sink {
+			return true
+		}
+		id = s.Parent
+	}
+	return false
+}
+
+// newest is the last state of a sink id that the snapshots of seen hold; an answer that is given where a lineage tells nothing may say
+// that other rows are there than it does, and may forget no partition of it.
+func (t *Table) newest(sink string, seen map[int64]bool) State {
+	var last *Snapshot
+	for id := range seen {
+		if s := t.Snapshots[id]; s != nil && s.Sink == sink && s.Own != nil && (last == nil || s.Sequence > last.Sequence) {
+			last = s
+		}
+	}
+	if last == nil {
+		return State{}
+	}
+	return *last.Own
+}
+
 // picked tells whether a snapshot brought rows of a sink id into the branch without its offsets.
 func (t *Table) picked(s *Snapshot, sink string) bool {
 	for range 100 {
@@ -144,6 +174,9 @@ func (j *judge) follows(t *Table, s *Snapshot) {
 		return
 	}
 	before, how := t.state(s.Parent, s.Sink)
+	if s.Seen != nil && !t.tells(s.Parent, s.Sink, s.Seen) {
+		before, how = t.newest(s.Sink, s.Seen), told
+	}
 	if how == unknown || s.Parent != 0 && t.Snapshots[s.Parent] == nil {
 		return // an operator's answer, or older than what is known
 	}
