@@ -90,6 +90,44 @@ func TestCommit_AcknowledgedJustNowAndCutFromThePast(t *testing.T) {
 	w.exact()
 }
 
+// Hours later the table may be one that was restored from metadata of before ours, and whose numbers others have used since. That is no lie.
+func TestCommit_AcknowledgedLongAgoAndRestored(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	before, _ := w.mem.Load(t.Context())
+	w.x.Table = &frozen{w.mem, func() {
+		w.now = w.now.Add(2 * time.Hour)
+		w.mem.Edit(func(v *commit.View) { *v = before })
+		other := w.sink("x")
+		w.add(other, e, 0, 10)
+		w.add(other, e, 10, 20)
+	}}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Stale) != 1 || r.State.Ledger.Marks[p0].Next != 20 {
+		t.Fatalf("landed %d, stale %d (%s), the table is seen at %d, %v", len(r.Landed), len(r.Stale), r.Why, r.State.Ledger.Marks[p0].Next, err)
+	}
+	w.exact()
+}
+
+// A request that was applied where it must not have been is found out hours later, too, as long as older metadata tell of it: whose commit
+// was lost by it does not come back by waiting.
+func TestCommit_AcknowledgedLongAgoOnAnotherParent(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.mem.Lag(1)
+	w.mem.Foreign("append", 0)
+	w.mem.Faults(on(committest.OnAppend, committest.Blind))
+	w.x.Table = &frozen{w.mem, func() {
+		w.mem.Faults(nil)
+		w.now = w.now.Add(2 * time.Hour)
+		acknowledged := w.mem.Head()
+		w.add(w.sink("x"), e, 10, 20)
+		w.mem.Expire(true, acknowledged)
+	}}
+	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	wantStop(t, err, commit.CatalogLies)
+}
+
 // A table that was replaced since, and whose past was cut, proves no lie: the branch does not come from where ours was to be.
 func TestCommit_AcknowledgedReplacedAndCutFromThePast(t *testing.T) {
 	w := newWorld(t)
@@ -195,11 +233,12 @@ func TestCommit_AcknowledgedAndOlderMetadataFail(t *testing.T) {
 	w := newWorld(t)
 	e := w.anchor(w.x, p0).Epoch
 	other := w.sink("x")
-	w.x.Table = &forgetful{fails: 2, frozen: &frozen{w.mem, func() {
+	f := &forgetful{fails: 2, frozen: &frozen{w.mem, func() {
 		acknowledged := w.mem.Head()
 		w.add(other, e, 10, 20)
 		w.mem.Expire(false, acknowledged)
 	}}}
+	w.x.Table = f
 	var told []string
 	w.x.Trouble = func(step string, _ error, _ time.Duration) { told = append(told, step) }
 	if r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}})); err != nil || len(r.Landed)+len(r.Stale) != 1 {
@@ -207,5 +246,9 @@ func TestCommit_AcknowledgedAndOlderMetadataFail(t *testing.T) {
 	}
 	if !slices.Equal(told, []string{"read older metadata", "read older metadata"}) {
 		t.Errorf("told %q", told)
+	}
+	f.fails = 1
+	if _, _, err := w.x.Look(t.Context()); err != nil || len(told) != 2 {
+		t.Errorf("what was given up is looked for again: %v, told %q", err, told)
 	}
 }

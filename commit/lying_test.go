@@ -1,7 +1,9 @@
 package commit_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/commit/committest"
@@ -25,6 +27,47 @@ func TestCommit_LoadsThatNeverCatchUpAreALie(t *testing.T) {
 	w.mem.Lag(1 << 30)
 	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
 	wantStop(t, err, commit.CatalogLies)
+}
+
+// What proves a lie is four loads over more than two minutes that are all older than the commit. Neither suffices without the other: a process
+// may sleep for hours between two loads, and a cache may lag for as long as it is allowed.
+func TestCommit_HowOftenAndHowLongLoadsMayLag(t *testing.T) {
+	for name, c := range map[string]struct {
+		waits []time.Duration // between stale loads
+		lie   bool
+	}{
+		"three, hours apart":            {[]time.Duration{3 * time.Hour, 3 * time.Hour}, false},
+		"four, hours apart":             {[]time.Duration{3 * time.Hour, 3 * time.Hour, 3 * time.Hour}, true},
+		"four, the first hours before":  {[]time.Duration{3 * time.Hour, 0, 0}, true},
+		"four, for as long as they may": {[]time.Duration{time.Minute, time.Minute, 0}, false},
+		"four, for longer":              {[]time.Duration{time.Minute, time.Minute, 1}, true},
+		"many, for as long as they may": {[]time.Duration{time.Minute, 0, 0, 0, 0, 0, 0, time.Minute}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			e := w.anchor(w.x, p0).Epoch
+			w.mem.Lag(1 + 1 + len(c.waits)) // one to build on, and one before the waits
+			slept := 0
+			w.x.Sleep = func(ctx context.Context, _ time.Duration) error {
+				if slept < len(c.waits) {
+					w.now = w.now.Add(c.waits[slept])
+				}
+				slept++
+				return ctx.Err()
+			}
+			r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+			if !c.lie {
+				if err != nil || len(r.Landed) != 1 || slept != len(c.waits)+1 {
+					t.Fatalf("landed %d, stale %d (%s), after %d waits, %v", len(r.Landed), len(r.Stale), r.Why, slept, err)
+				}
+				return
+			}
+			wantStop(t, err, commit.CatalogLies)
+			if slept != len(c.waits) {
+				t.Errorf("found out after %d waits, want %d", slept, len(c.waits))
+			}
+		})
+	}
 }
 
 // A catalog that ignores requirements loses somebody's commit; that is seen at once.

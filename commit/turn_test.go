@@ -3,6 +3,7 @@ package commit_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -11,9 +12,13 @@ import (
 )
 
 // silent is a table whose catalog takes every question and answers none.
-type silent struct{ *committest.Memory }
+type silent struct {
+	*committest.Memory
+	asked *atomic.Int32
+}
 
-func (silent) Load(ctx context.Context) (commit.View, error) {
+func (s silent) Load(ctx context.Context) (commit.View, error) {
+	s.asked.Add(1)
 	<-ctx.Done()
 	return commit.View{}, ctx.Err()
 }
@@ -22,7 +27,8 @@ func (silent) Load(ctx context.Context) (commit.View, error) {
 // not when that commit does.
 func TestCommitter_WhoWaitsForATurnWaitsNoLongerThanItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &commit.Committer{Table: silent{committest.NewMemory(nil)}, Name: "shop.orders", Sink: "x", Hash: "h"}
+		var asked atomic.Int32
+		c := &commit.Committer{Table: silent{committest.NewMemory(nil), &asked}, Name: "shop.orders", Sink: "x", Hash: "h"}
 		long, end := context.WithCancel(t.Context())
 		first := make(chan error, 1)
 		go func() { _, err := c.Commit(long); first <- err }()
@@ -39,6 +45,9 @@ func TestCommitter_WhoWaitsForATurnWaitsNoLongerThanItsContext(t *testing.T) {
 			waiting := make(chan error, 1)
 			go func() { waiting <- call(short) }()
 			synctest.Wait()
+			if n := asked.Load(); n != 1 {
+				t.Errorf("%s: %d requests at the same time", name, n)
+			}
 			cancel()
 			synctest.Wait()
 			select {
