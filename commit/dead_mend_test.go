@@ -90,7 +90,13 @@ func TestMend_StopsWhereItCannotBeKnown(t *testing.T) {
 		}, ""},
 		"another configuration wrote the rows": {func(_, t *commit.View) { set(t, 2, func(s *commit.Snapshot) { s.Hash = "?" }) }, "another configuration"},
 		"another wrote rows far below":         {func(_, t *commit.View) { set(t, 1, func(s *commit.Snapshot) { s.Hash = "?" }) }, ""},
-		"rows of the range have no history":    {func(_, t *commit.View) { drop(t, 2) }, "is gone"},
+		"rows of the range have no history":    {func(_, t *commit.View) { drop(t, 2) }, "snapshot 2 of the table is gone"},
+		"a circle among the rows":              {func(_, t *commit.View) { set(t, 3, func(s *commit.Snapshot) { s.Parent = 4 }) }, "is gone"},
+		"rows of another sink":                 {func(_, t *commit.View) { set(t, 2, func(s *commit.Snapshot) { s.Sink, s.Hash = "y", "?" }) }, ""},
+		"rows below cannot be told":            {func(_, t *commit.View) { set(t, 2, func(s *commit.Snapshot) { s.Ledger = nil }) }, ""},
+		"nor by which configuration": {func(_, t *commit.View) {
+			set(t, 2, func(s *commit.Snapshot) { s.Ledger, s.Hash = nil, "?" })
+		}, "another configuration"},
 		"the table's lowest carrier is far above": {func(_, t *commit.View) {
 			set(t, 1, func(s *commit.Snapshot) {
 				l := offsets.Ledger{Marks: marks{p0: mark(0, 5, -1)}}
@@ -108,6 +114,40 @@ func TestMend_StopsWhereItCannotBeKnown(t *testing.T) {
 		if c.why == "" && err != nil || c.why != "" && (reason(err) != commit.DeadLettersRolledBack || !strings.Contains(err.Error(), c.why)) {
 			t.Errorf("%s: %v, want %q", name, err, c.why)
 		}
+	}
+}
+
+// Rows of any one partition are enough to ask by which configuration they were written.
+func TestMend_RowsOfAnyPartition(t *testing.T) {
+	for _, p := range parts {
+		v := chain(2, link{0, "t"}, link{1, "?"})
+		for id := range v.Snapshots {
+			l := offsets.Ledger{Marks: marks{}}
+			for _, q := range parts {
+				l.Marks[q] = mark(0, 0, -1)
+			}
+			l.Marks[p] = mark(0, id-1, -1)
+			set(&v, id, func(s *commit.Snapshot) { s.Ledger = &l })
+		}
+		_, err := commit.Mend(chain(1, link{0, "d"}, link{1, "d"}), "x", "d", []commit.Anchored{anchored(t, v)})
+		if reason(err) != commit.DeadLettersRolledBack {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+// Letters that are made again carry the leader epoch of the table that they are made for. Those of a partition that did not move need
+// no table.
+func TestMend_MovesTheEpochWithTheOffset(t *testing.T) {
+	noted := chain(1, link{2, "d"}, link{4, "d"})
+	for id := range noted.Snapshots {
+		set(&noted, id, func(s *commit.Snapshot) { s.Ledger.Marks[p1] = mark(0, 7, -1) })
+	}
+	v := chain(2, link{0, "t"}, link{3, "t"})
+	set(&v, 2, func(s *commit.Snapshot) { m := s.Ledger.Marks[p0]; m.LeaderEpoch = 5; s.Ledger.Marks[p0] = m })
+	m, err := commit.Mend(noted, "x", "d", []commit.Anchored{anchored(t, v)})
+	if got := m.Next.Marks[p0]; err != nil || got.Next != 3 || got.LeaderEpoch != 5 || m.Next.Marks[p1].Next != 7 || len(m.Reread) != 1 {
+		t.Errorf("%+v (%v)", m, err)
 	}
 }
 
