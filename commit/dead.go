@@ -215,7 +215,7 @@ func settles(l Letters, t State, begins, known offsets.Position, next offsets.Le
 func settle(marks map[offsets.Partition]offsets.Mark, dead *manifest.Manifest) {
 	for p, s := range dead.Spans {
 		if _, has := marks[p]; !has {
-			marks[p] = offsets.Mark{Next: s.From, Origin: s.From, Upper: offsets.Unbounded, LeaderEpoch: offsets.NoEpoch}
+			marks[p] = offsets.Mark{Origin: s.From, Upper: offsets.Unbounded}
 		}
 	}
 	advance(marks, dead)
