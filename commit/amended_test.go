@@ -24,8 +24,11 @@ func TestAmend_ClaimsThatNobodyCanRead(t *testing.T) {
 	w.anchor(w.x, p0)
 	w.mem.Edit(func(v *commit.View) { v.Tags["y"] = 4711 })
 	head := w.mem.Head()
-	_, _, err := w.x.Amend(t.Context(), func(commit.View, commit.State) (*commit.Edit, error) { return &commit.Edit{Set: marks{p1: {}}}, nil })
+	st, v, err := w.x.Amend(t.Context(), func(commit.View, commit.State) (*commit.Edit, error) { return &commit.Edit{Set: marks{p1: {}}}, nil })
 	wantStop(t, err, commit.NewSink)
+	if st.Sink != "x" || v.Branch != "main" {
+		t.Errorf("what was read is not returned: %+v, %+v", st, v)
+	}
 	var s *commit.Stop
 	if !errors.As(err, &s) || s.Table != "shop.orders" || !strings.Contains(s.Found, "y") || w.mem.Head() != head {
 		t.Errorf("%v, the head is %d, was %d", err, w.mem.Head(), head)

@@ -221,8 +221,8 @@ func TestCommitter_AnyOneRequestFails(t *testing.T) {
 					}
 					return
 				}
-				if all := strings.Join(f.calls, ", "); !strings.HasSuffix(all, strings.Join(steps[at-1:], ", ")) {
-					t.Errorf("made %s, and %s is what the work takes", all, k.steps)
+				if again := strings.Join(f.calls[at:], ", "); !strings.HasSuffix(again, strings.Join(steps[at-1:], ", ")) {
+					t.Errorf("made %s after it, and %s is what the work takes", again, k.steps)
 				}
 				if f.failed != steps[at-1] || len(told) != 1 || told[0] != f.failed {
 					t.Errorf("%q failed, want %q; told of %v", f.failed, steps[at-1], told)
