@@ -167,6 +167,23 @@ func TestSurvey_TellsWhatATestHolds(t *testing.T) {
 	}
 }
 
+// A run over some files takes the place of what was known of these, and only of these; the sum is that of all.
+func TestLedger_KeepsTheLastRunOfEachFile(t *testing.T) {
+	score := func(killed, survived int) *mutants.Score {
+		return &mutants.Score{Mutants: killed + survived, Killed: killed, Survived: survived, Layers: map[string]int{"unit": killed}}
+	}
+	var l mutants.Ledger
+	l.Note(map[string]*mutants.Score{"": score(12, 8), "a.go": score(5, 5), "b.go": score(7, 3)})
+	l.Note(map[string]*mutants.Score{"": score(9, 0), "b.go": score(9, 0)})
+	all := l.Generated.Scores[""]
+	if all.Mutants != 19 || all.Killed != 14 || all.Survived != 5 || all.Layers["unit"] != 14 || len(l.Generated.Scores) != 3 {
+		t.Errorf("%+v", all)
+	}
+	if text := l.Document(nil, nil); !strings.Contains(text, "| `b.go` | 9 | 9 | 0 | 0 | 0 | 100.0 % |") || !strings.Contains(text, "| **all** | 19 | 14 | 0 | 0 | 5 | 73.7 % |") {
+		t.Error(text)
+	}
+}
+
 // An argument for a mutant that is killed, or that does not exist, is a fault of the list.
 func TestArguments_HoldOnlyForWhatSurvives(t *testing.T) {
 	root := write(t, map[string]string{"list.txt": "# for readers\nwhy: equals\n  small/small.go | Max | if a > b { => if a >= b {\n  small/small.go | Tally.Add | t.N++ => t.N--\n\nwhy: gone\n  no/such.go | F | a => b\n"})

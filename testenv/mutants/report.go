@@ -60,11 +60,34 @@ func Scores(rs []Result) map[string]*Score {
 // Ledger is what the last runs came to, kept between them so that one document can hold both.
 type Ledger struct {
 	Generated struct {
-		On     string
-		Took   time.Duration
-		Scores map[string]*Score
+		Took   time.Duration     // of the last run over all files
+		Scores map[string]*Score // each of its file's last run
 	}
 	Chosen map[string]Row // by patch and killer
+}
+
+// Note puts the scores of whole files into the ledger, in place of what it had of them, and sums all files up anew.
+func (l *Ledger) Note(scores map[string]*Score) {
+	if l.Generated.Scores == nil {
+		l.Generated.Scores = map[string]*Score{}
+	}
+	for file, s := range scores {
+		if file != "" {
+			l.Generated.Scores[file] = s
+		}
+	}
+	all := &Score{Layers: map[string]int{}}
+	for file, s := range l.Generated.Scores {
+		if file == "" {
+			continue
+		}
+		all.Mutants, all.Killed, all.Hung = all.Mutants+s.Mutants, all.Killed+s.Killed, all.Hung+s.Hung
+		all.Argued, all.Survived = all.Argued+s.Argued, all.Survived+s.Survived
+		for layer, n := range s.Layers {
+			all.Layers[layer] += n
+		}
+	}
+	l.Generated.Scores[""] = all
 }
 
 // Row is one line of the table of chosen mutants.
@@ -153,12 +176,12 @@ the patch and pass without it; of a switch, the test must find it. Seconds are t
 		return b.String()
 	}
 	fmt.Fprintf(&b, `Every mutant of the rules that compiles: comparisons shifted, conditions forced and negated, operands, statements, branches, fields and early returns dropped,
-constants moved or swapped, loops ended after one turn, values and results replaced by zero, errors swallowed or made up. Of %s, in %s. Argued: a mutant that
+constants moved or swapped, loops ended after one turn, values and results replaced by zero, errors swallowed or made up. Of the functions of `+"`commit` and `offsets`"+`, each file as of its last run; all files at once took %s. Argued: a mutant that
 changes nothing a caller could see; the reasons are in `+"`testenv/mutants/survivors.txt`"+`, %d mutants in all. The share counts the killed among those not argued.
 
 | file | mutants | killed | of these by hanging | argued | survived | share |
 |---|---|---|---|---|---|---|
-`, g.On, g.Took.Round(time.Second), len(a))
+`, g.Took.Round(time.Second), len(a))
 	line := func(name string, s *Score) {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %.1f %% |\n", name, s.Mutants, s.Killed, s.Hung, s.Argued, s.Survived, s.Share())
 	}

@@ -2,7 +2,7 @@
 //
 //	go run ./testenv/mutants/run -generated            every mutant of the rules
 //	go run ./testenv/mutants/run -chosen [-layers unit,checker] [-only REGEXP]
-//	go run ./testenv/mutants/run -write docs/mutants.md   what the last runs came to
+//	go run ./testenv/mutants/run -write docs/mutants.md   what the last runs came to, of each file the last that tried it as a whole
 //
 // It fails if a mutant survives that nobody argued for, if an argument is stale, if a patch does not apply, or if one is not killed by
 // the layer that its header names.
@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -125,6 +126,7 @@ func generated(ctx context.Context, root string, o options, only *regexp.Regexp,
 		faults = append(faults, "argued, but there is no such mutant: "+k)
 	}
 	whole := o.only == "" && o.keys == ""
+	made := perFile(ms)
 	if o.keys != "" {
 		text, err := os.ReadFile(o.keys)
 		if err != nil {
@@ -168,10 +170,25 @@ func generated(ctx context.Context, root string, o options, only *regexp.Regexp,
 	all := scores[""]
 	fmt.Printf("%d mutants: %d killed (%d by hanging), %d argued, %d survived: %.1f %% in %s\n",
 		all.Mutants, all.Killed, all.Hung, all.Argued, all.Survived, all.Share(), time.Since(begin).Round(time.Second))
-	if whole {
-		ledger.Generated.On, ledger.Generated.Took, ledger.Generated.Scores = "`commit` and `offsets`", time.Since(begin), scores
+	if o.quick {
+		return faults, nil // others may notice what is left
 	}
+	if whole {
+		ledger.Generated.Took, ledger.Generated.Scores = time.Since(begin), nil // files that are gone, too
+	}
+	tried := perFile(ms)
+	maps.DeleteFunc(scores, func(file string, _ *mutants.Score) bool { return tried[file] < made[file] })
+	ledger.Note(scores)
 	return faults, nil
+}
+
+// perFile counts mutants.
+func perFile(ms []*mutants.Mutant) map[string]int {
+	n := map[string]int{}
+	for _, m := range ms {
+		n[m.File]++
+	}
+	return n
 }
 
 func chosen(ctx context.Context, root string, o options, only *regexp.Regexp, ps []*mutants.Patch, ledger *mutants.Ledger) ([]string, error) {
