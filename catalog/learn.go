@@ -64,7 +64,7 @@ func (c *Catalog) lose(id ident, lost commit.Capabilities) {
 		msg       string
 	}{
 		{before.Tags, lost.Tags, "the catalog keeps no tags: files of rolled-back commits are protected by their age alone"},
-		{before.Properties, lost.Properties, "the catalog keeps no table properties: a rollback by others is not told apart, and an expired lineage will stop a table"},
+		{before.Properties, lost.Properties, "the catalog keeps no table properties: a rollback by others is told by a tag alone, if tags are kept, and an expired lineage will stop a table"},
 		{before.History, lost.History, "the catalog hides the history of its tables: every commit by somebody else will stop a table"},
 	} {
 		if l.had && l.lost {

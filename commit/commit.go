@@ -19,10 +19,11 @@
 //
 // Others append, compact, expire, roll back. A snapshot without our state is walked past, to its parent.
 // The state is kept a second time in a table property, the mirror, which names its snapshot: it bridges a lineage that was
-// expired, but only if it names exactly the missing parent, and it tells a rollback, because properties do not roll back. After
-// a rollback the state is dirty: the Committer first re-anchors it in an empty snapshot with a fresh epoch, so that batches of the
-// time before die; their records are read again. A tag keeps our newest snapshot from expiring and
-// is a second thing to compare. Where these leave no certain answer there is a Stop, with the reason and a way out.
+// expired, but only if it names exactly the missing parent, and it tells a rollback, because properties do not roll back. A tag
+// keeps our newest snapshot from expiring and is a second thing to compare; where a catalog keeps no properties it tells a rollback,
+// for as long as it is there. After a rollback the state is dirty: the Committer first re-anchors it in an empty snapshot with a
+// fresh epoch, so that batches of the time before die; their records are read again. Where these leave no certain answer there is
+// a Stop, with the reason and a way out.
 //
 // # What is never done
 //

@@ -85,7 +85,13 @@ func heldBy(v View, x string, s Snapshot) (st State, found bool, err error) {
 		return State{}, false, nil
 	}
 	mirror := v.Mirrors[x]
-	st.Dirty = v.Caps.Properties && (!mirror.Sound || mirror.Snapshot != st.Carrier)
+	tag, tagged := v.Tags[x]
+	switch {
+	case v.Caps.Properties:
+		st.Dirty = !mirror.Sound || mirror.Snapshot != st.Carrier
+	case v.Caps.Tags: // moved by each commit and by no rollback, like the mirror; but one that is gone may have grown too old
+		st.Dirty = tagged && tag != st.Carrier
+	}
 	return st, true, nil
 }
 

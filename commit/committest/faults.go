@@ -206,10 +206,6 @@ func late(t *testing.T, s Subject) {
 	if _, err := c.Table.Append(t.Context(), v, ch); commit.ClassOf(err) != commit.Conflict || err == nil {
 		t.Errorf("the late copy: %v (%s)", err, commit.ClassOf(err))
 	}
-	if !s.Declared.Properties {
-		land(t, c, ch.Batches[0]) // a rollback that nobody can see
-		return
-	}
 	r, err := c.Commit(t.Context(), ch.Batches...)
 	if err != nil || len(r.Stale) != 1 || r.State.Epoch == e {
 		t.Errorf("a batch of before the rollback: %+v %v", r, err)

@@ -53,10 +53,10 @@ func foreign(t *testing.T, s Subject) {
 		t.Errorf("under a foreign snapshot: %+v", st)
 	}
 	must(t, "rollback", s.Foreign.Point(first))
-	if st, _ := look(t, c); st.Ledger.Marks[part(0)].Next != 10 || st.Dirty != s.Declared.Properties {
+	if st, _ := look(t, c); st.Ledger.Marks[part(0)].Next != 10 || st.Dirty != s.tellsOfRollbacks() {
 		t.Errorf("after the rollback: %+v", st)
 	}
-	if s.Declared.Properties {
+	if s.tellsOfRollbacks() {
 		r, err := c.Commit(t.Context(), Batch(e, part(0), 10, 20))
 		if err != nil || len(r.Stale) != 1 || r.State.Epoch == e {
 			t.Fatalf("a batch of before the rollback: %+v %v", r, err)
@@ -90,7 +90,7 @@ func setCurrent(t *testing.T, s Subject) {
 	if err != nil || len(r.Stale) != 1 || r.State.Ledger.Marks[part(0)].Next != 25 {
 		t.Fatalf("the line that was left is the truth again: %+v %v", r, err)
 	}
-	if s.Declared.Properties && (r.State.Epoch == e || r.State.Epoch == st.Epoch) {
+	if s.tellsOfRollbacks() && (r.State.Epoch == e || r.State.Epoch == st.Epoch) {
 		t.Error("an epoch came back")
 	}
 	land(t, c, Batch(r.State.Epoch, part(0), 25, 30))

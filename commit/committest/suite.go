@@ -27,6 +27,9 @@ type Subject struct {
 	Doubled func(on bool)
 }
 
+// tellsOfRollbacks is whether something stays where it was when the branch is moved back.
+func (s Subject) tellsOfRollbacks() bool { return s.Declared.Properties || s.Declared.Tags }
+
 // Foreigner changes a table without knowing of sinker.
 type Foreigner interface {
 	Append() error                     // a snapshot on the head

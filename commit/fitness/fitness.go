@@ -191,8 +191,12 @@ func (m *measuring) kept(ctx context.Context) error {
 		"no"+refused("sinker.tags")+": no foreign clean-up may delete files younger than 24 h, because nothing but their age protects files of a rolled-back commit")
 	mirror := v.Mirrors[m.sink]
 	m.caps.Properties = mirror.Sound && mirror.Snapshot == v.Head && mirror.Ledger.Equal(m.ledger())
+	told := "is not told from the lineage"
+	if m.caps.Tags {
+		told = "is told by our tag alone, and not once that is a day old and was expired"
+	}
 	m.note("table properties are kept", m.caps.Properties, false, "yes",
-		"no"+refused("sinker.properties")+": a rollback by others is not told from the lineage, and an expired lineage stops the table")
+		"no"+refused("sinker.properties")+": a rollback by others "+told+", and an expired lineage stops the table")
 	s := v.Snapshots[v.Head]
 	why := s.Broken
 	if why == "" {

@@ -54,6 +54,9 @@ func Quick() []Config {
 			c.Workers, c.Net, c.NoProperties, c.Anchored = []int{0, 1}, 1, true, false
 			c.May = may{Append: 1, SetCurrent: 1, Expire: 1}
 		}),
+		world("q-no-properties-files", func(c *Config) {
+			c.Net, c.NoProperties, c.Files, c.May = 1, true, true, may{SetCurrent: 1, Expire: 1, Append: 1}
+		}),
 		world("q-no-tags", func(c *Config) { c.Net, c.NoTags, c.May = 1, true, may{SetCurrent: 1, Expire: 1, Append: 1} }),
 		world("q-traces", func(c *Config) {
 			c.Workers, c.Net, c.Anchored, c.Snapshots, c.Log = []int{0, 1}, 1, false, 3, [2][]string{{""}, {""}}

@@ -221,7 +221,8 @@ func (w *walk) told(s *state, x int) string {
 		return "F: the epoch of " + name + " is another one"
 	case v.next != tr.next:
 		return "F: the offsets of " + name + " are other ones"
-	case v.state.Dirty != (!w.NoProperties && (k.Is != sound || k.Snapshot != tr.carrier)):
+	case !w.NoProperties && v.state.Dirty != (k.Is != sound || k.Snapshot != tr.carrier),
+		w.NoProperties && v.state.Dirty != (s.T.Tag[x] != 0 && s.T.Tag[x] != tr.carrier):
 		return "F: a rollback behind the newest carrier of " + name + " was not noticed, or noticed where there was none"
 	case v.state.Buried != !w.bearing(&s.T, s.T.Head, x):
 		return "F: whether the state of " + name + " is buried is wrong"
