@@ -174,6 +174,7 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 	}
 	defer c.turn.give()
 	c.tries = 0
+	c.pending = nil // what the operator looked at is what counts
 	epoch := freshEpoch()
 	for sent := false; ; {
 		v, err := c.Table.Load(ctx)
@@ -186,6 +187,11 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 		if id := firstOf(v, c.Sink, epoch); sent && id != 0 {
 			c.uuid, c.pending = v.TableUUID, nil
 			return id, nil
+		}
+		if shown, err := c.shown(ctx, &v); err != nil {
+			return 0, err
+		} else if !shown {
+			continue
 		}
 		if expect != 0 && v.Head != expect {
 			return 0, ErrMoved
@@ -217,7 +223,6 @@ func (c *Committer) Accept(ctx context.Context, expect int64, decide func(View, 
 		if _, err := c.send(ctx, v, ch); err != nil {
 			return 0, err
 		}
-		c.pending = nil // seen by its epoch, above
 	}
 }
 

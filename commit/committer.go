@@ -252,19 +252,9 @@ func (c *Committer) read(ctx context.Context) (View, State, error) {
 			return v, State{}, c.named(stop(v, Recreated, fmt.Sprintf("the table's uuid was %s and is now %s: it was dropped and created again", c.uuid, v.TableUUID),
 				"`sinker offsets accept --table TABLE --position start --reason WHY` to fill the new table from `start`, or restore the old one"))
 		}
-		seen, err := c.sees(ctx, &v)
-		if s := (*Stop)(nil); errors.As(err, &s) {
+		if shown, err := c.shown(ctx, &v); err != nil {
 			return v, State{}, err
-		} else if err != nil {
-			if err := c.pause(ctx, "read older metadata", err); err != nil {
-				return v, State{}, err
-			}
-			continue
-		}
-		if !seen {
-			if err := c.pause(ctx, "load table", errStaleLoad); err != nil {
-				return v, State{}, err
-			}
+		} else if !shown {
 			continue
 		}
 		st, v, err := c.resolve(ctx, v)
@@ -282,8 +272,6 @@ func (c *Committer) read(ctx context.Context) (View, State, error) {
 		return v, st, nil
 	}
 }
-
-var errStaleLoad = errors.New("the catalog's answer is older than a commit it has acknowledged")
 
 // resolve calls the rule, and once more with older metadata if it asks for it.
 func (c *Committer) resolve(ctx context.Context, v View) (State, View, error) {

@@ -138,3 +138,54 @@ func TestAmend_MovedPositionsFenceOlderBatches(t *testing.T) {
 		t.Errorf("a batch of the epoch before: %+v %v", r, err)
 	}
 }
+
+// An operator's answer is believed no sooner than a batch: sent once, waited for while loads lag behind, and a lie where it never was.
+func TestAccept_IsLookedForLikeAnyCommit(t *testing.T) {
+	answer := func(w *world, lied bool) (sent int, err error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w.mem.Faults(func(s committest.Step) committest.Fault {
+			if s != committest.OnAppend {
+				return committest.None
+			}
+			if sent++; sent == 10 {
+				cancel()
+			}
+			if lied {
+				return committest.Lie
+			}
+			return committest.None
+		})
+		_, err = w.x.Accept(ctx, w.mem.Head(), func(commit.View, commit.State, error) (*commit.Edit, error) {
+			return &commit.Edit{NewEpoch: true}, nil
+		})
+		return sent, err
+	}
+	for name, lag := range map[string]func(w *world){
+		"as the operator saw it": func(w *world) { w.mem.Lag(6) }, // one to build on
+		"older than that": func(w *world) {
+			old, _ := w.mem.Load(t.Context())
+			w.anchor(w.x, p1)
+			w.x.Table = &after{w.mem, func(int64) {
+				now, _ := w.mem.Load(t.Context())
+				w.mem.Edit(func(v *commit.View) { *v = old })
+				w.mem.Lag(5)
+				w.mem.Edit(func(v *commit.View) { *v = now })
+			}}
+		},
+	} {
+		w := newWorld(t)
+		w.anchor(w.x, p0)
+		lag(w)
+		if sent, err := answer(w, false); err != nil || sent != 1 {
+			t.Errorf("loads are %s: sent %d times, %v", name, sent, err)
+		}
+	}
+	w := newWorld(t)
+	w.anchor(w.x, p0)
+	sent, err := answer(w, true)
+	wantStop(t, err, commit.CatalogLies)
+	if sent != 1 {
+		t.Errorf("sent %d times", sent)
+	}
+}

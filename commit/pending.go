@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -15,6 +16,24 @@ type pending struct {
 	stale    time.Time // when a load was first older than it
 	looks    int       // loads that were
 }
+
+// shown tells whether this load shows what was acknowledged last; if not it has waited, and the table is to be loaded again. The error is a
+// *Stop, or ctx's.
+func (c *Committer) shown(ctx context.Context, v *View) (bool, error) {
+	seen, err := c.sees(ctx, v)
+	var s *Stop
+	switch {
+	case errors.As(err, &s):
+		return false, err
+	case err != nil:
+		return false, c.pause(ctx, "read older metadata", err)
+	case !seen:
+		return false, c.pause(ctx, "load table", errStaleLoad)
+	}
+	return true, nil
+}
+
+var errStaleLoad = errors.New("the catalog's answer is older than a commit it has acknowledged")
 
 // sees checks the last acknowledged request against this load: nothing is believed before the table shows it. The error is a *Stop, or
 // that of reading older metadata.
