@@ -61,7 +61,7 @@ type Receipt struct {
 	Why      string               // of Stale, for people
 	State    State                // as of the last load
 	View     View                 // the load that State was read from
-	Snapshot int64                // that this call added, 0 if none
+	Snapshot int64                // the last of this call that was acknowledged; 0 if none
 	Attempts int
 	Took     time.Duration
 }

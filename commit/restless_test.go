@@ -2,6 +2,7 @@ package commit_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/sinker-io/sinker/commit"
@@ -27,8 +28,13 @@ func TestCommit_CatalogThatAppliesEverythingTwiceIsLeft(t *testing.T) {
 	w.x.Table = counting{w.mem, &sent}
 	_, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
 	wantStop(t, err, commit.CatalogLies)
-	if sent > 10 {
-		t.Errorf("%d requests were sent", sent)
+	if sent != 1+5 {
+		t.Errorf("%d requests were sent, want the batch and five anchors", sent)
+	}
+	for _, part := range []string{"CRITICAL", "anchored 5 times in a row", "requests more than once, or somebody moves the branch back"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not tell of %q", err, part)
+		}
 	}
 }
 

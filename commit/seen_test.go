@@ -144,6 +144,24 @@ func TestCommit_WhatWasSeenMayGo(t *testing.T) {
 	wantNext(t, st, err, 0)
 }
 
+// A receipt names the last snapshot that was acknowledged, also where that one was taken back and the batch had to be sent again.
+func TestCommit_TellsTheLastSnapshotThatWasAcknowledged(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	var acknowledged int64
+	undo := w.undoing(true, func(*commit.View, int64) {})
+	w.x.Table = &after{w.mem, func(id int64) {
+		acknowledged = id
+		undo(id)
+		w.mem.Faults(on(committest.OnAppend, committest.LoseReply))
+	}}
+	r, err := w.x.Commit(t.Context(), batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+	if err != nil || len(r.Landed) != 1 || r.Attempts != 2 || r.Snapshot != acknowledged || r.Snapshot == w.mem.Head() {
+		t.Errorf("landed %d, %d attempts, snapshot %d, acknowledged was %d, %v", len(r.Landed), r.Attempts, r.Snapshot, acknowledged, err)
+	}
+	w.exact()
+}
+
 // Loads that lag behind are waited for up to a limit, under the name of their step; then it is a lie. A context that ends is told.
 func TestCommit_LoadsThatLagBehind(t *testing.T) {
 	w := newWorld(t)
