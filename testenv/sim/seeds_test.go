@@ -258,8 +258,9 @@ func TestSim_Shard(t *testing.T) {
 	put(report{Tally: &a})
 }
 
-// TestSim_Kept runs the cases that once failed.
+// TestSim_Kept runs the cases that once failed, or that fail as soon as a rule is broken.
 func TestSim_Kept(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as TestSim_Seeds runs them
 	names, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no case is kept: %v", err)
