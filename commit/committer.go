@@ -304,9 +304,6 @@ func (c *Committer) send(ctx context.Context, v View, ch Change) (int64, error) 
 		c.rejected, c.tries = rejection{}, 0
 		return id, nil
 	}
-	if ctx.Err() != nil {
-		return 0, fmt.Errorf("commit to %s: %w", c.Name, ctx.Err())
-	}
 	if ClassOf(err) == Rejected {
 		if c.rejected.location != v.Location {
 			c.rejected = rejection{location: v.Location}

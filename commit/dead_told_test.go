@@ -87,6 +87,12 @@ func TestDeadLetters_OfManyPartitions(t *testing.T) {
 			firstDead[p] = first[p]
 		}
 	}
+	open := commit.Settled(tab, d)
+	for i, p := range parts {
+		if want := ([]int64{110, 115, 0, 0})[i%4]; open[p].To != want {
+			t.Errorf("decided of %s before the table accounts for it: %s, want it to end at %d", p, open[p], want)
+		}
+	}
 	a, b := letters(1, first, firstDead), letters(1, second, secondDead)
 	queue := []commit.Letters{a, b}
 	f := commit.Stand(tab, d, nil)

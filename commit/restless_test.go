@@ -74,6 +74,25 @@ func TestCommit_BranchThatIsMovedBackThreeTimesIsAnchored(t *testing.T) {
 	w.exact()
 }
 
+// An anchor that was refused was not in vain: it is sent again as often as it takes.
+func TestCommit_AnchorsThatAreRefusedDoNotCount(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	back := w.add(w.x, e, 0, 10).Snapshot
+	w.add(w.x, e, 10, 20)
+	w.mem.Rollback(back)
+	asked := 0
+	w.mem.Faults(func(s committest.Step) committest.Fault {
+		if asked++; s == committest.OnAppend && asked < 40 {
+			return committest.Refuse
+		}
+		return committest.None
+	})
+	if st, _, err := w.x.State(t.Context()); err != nil || st.Dirty || asked < 40 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
 // counting counts the requests.
 type counting struct {
 	*committest.Memory

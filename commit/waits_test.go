@@ -3,6 +3,7 @@ package commit_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,32 @@ func TestCommitter_EachCallWaitsAnew(t *testing.T) {
 		if err := do(t.Context(), w.x); err != nil || len(all) != 2 || all[0] != 100*time.Millisecond+tick || all[1] != 200*time.Millisecond+tick {
 			t.Errorf("%s: waits %v, %v", name, all, err)
 		}
+	}
+}
+
+// A commit that was acknowledged is progress: waits begin anew after it.
+func TestCommitter_WaitsAnewAfterAYes(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	w.x.Jitter = whole
+	sent, looked := 0, 0
+	w.mem.Faults(func(s committest.Step) committest.Fault {
+		if s == committest.OnAppend {
+			if sent++; sent <= 3 {
+				return committest.Refuse
+			}
+		} else if sent > 3 {
+			if looked++; looked <= 2 {
+				return committest.Refuse
+			}
+		}
+		return committest.None
+	})
+	var all []time.Duration
+	w.x.Trouble = func(_ string, _ error, again time.Duration) { all = append(all, again-tick) }
+	w.add(w.x, e, 0, 10)
+	if ms := time.Millisecond; !slices.Equal(all, []time.Duration{100 * ms, 200 * ms, 400 * ms, 100 * ms, 200 * ms}) {
+		t.Errorf("waits %v", all)
 	}
 }
 
