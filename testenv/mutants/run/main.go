@@ -195,7 +195,7 @@ func chosen(ctx context.Context, root string, o options, only *regexp.Regexp, ps
 	layers := strings.Split(o.layers, ",")
 	var faults []string
 	tried, killed := 0, 0
-	ps = slices.DeleteFunc(ps, func(p *mutants.Patch) bool { return !only.MatchString(p.Name) })
+	ps = slices.DeleteFunc(slices.Clone(ps), func(p *mutants.Patch) bool { return !only.MatchString(p.Name) })
 	err := mutants.TryAll(ctx, root, ps, func(k mutants.Step) bool { return slices.Contains(layers, k.Layer) }, func(t mutants.Trial) {
 		tried++
 		verdict := t.How
