@@ -78,9 +78,25 @@ func (w *world) foreign(t *table, x fate.Fault) (done bool) {
 	}
 	if done {
 		w.event(name, t.name)
+		if t.untraced() {
+			w.event("no-trace", t.name)
+		}
 		w.tell("foreign", "%s: %s (%d); head %d", t.name, name, x.Amount, t.view.Head)
 	}
 	return done
+}
+
+// untraced tells whether nothing shows any more that the table's newest snapshot, which is one of ours, ever was: it was rolled back and
+// expired, older metadata are cut, and neither tag nor mirror names it. Whoever has just committed it finds what a lie would look like.
+func (t *table) untraced() bool {
+	for id, s := range t.snaps {
+		_, listed := t.view.Snapshots[id]
+		_, logged := t.older[id]
+		if s.Sink != "" && s.Sequence == t.view.LastSequence && !listed && !logged && t.view.Tags[s.Sink] != id && t.view.Mirrors[s.Sink].Snapshot != id {
+			return true
+		}
+	}
+	return false
 }
 
 // anchored tells whether every sink that is to fill the table has begun. The lock is held, as in all that follows.

@@ -155,6 +155,11 @@ func (o *operator) answer(s stopped) error {
 	case commit.NewSink:
 		o.allowNewSink()
 		return errMoot
+	case commit.CatalogLies: // found sound by the probe; it is told again if it comes again
+		if s.moot == 0 {
+			o.restart()
+		}
+		return errMoot
 	case commit.TooManyBad:
 		if o.share() == 0 {
 			return errMoot
@@ -162,9 +167,7 @@ func (o *operator) answer(s stopped) error {
 		o.mu.Lock()
 		o.lifted = true
 		o.mu.Unlock()
-		for _, wk := range o.w.workers {
-			wk.restart()
-		}
+		o.restart()
 	default: // it ends by itself
 		return errMoot
 	}
@@ -190,6 +193,11 @@ func (o *operator) allowNewSink() {
 		return
 	}
 	o.w.tell(operatorName, "sets policy.new_sink: allow")
+	o.restart()
+}
+
+// restart starts every process anew.
+func (o *operator) restart() {
 	for _, wk := range o.w.workers {
 		wk.restart()
 	}
