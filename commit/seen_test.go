@@ -224,6 +224,10 @@ func TestCovered_LooksEverywhere(t *testing.T) {
 		if _, _, met, err := commit.Covered(v, "x", marks{ps[0]: mark(9, 9, 20)}); met || err != nil {
 			t.Fatalf("%v %v", met, err)
 		}
+		last := beside(map[string]marks{"y": {ps[7]: mark(0, 0, 9)}}) // of the others it never takes one
+		if p, _, met, err := commit.Covered(last, "x", marks{ps[0]: mark(0, 0, 9), ps[7]: mark(0, 0, 9)}); !met || err != nil || p != ps[7] {
+			t.Fatalf("%v %v %v", p, met, err)
+		}
 	}
 	v := beside(map[string]marks{"y": {p0: mark(0, 0, 9)}})
 	v.Tags = map[string]int64{"z": 4711}
