@@ -100,7 +100,7 @@ func TestResolve_SaysWhyItStops(t *testing.T) {
 			v.Mirrors["x"] = commit.Mirror{}
 			v.HistoryComplete = true
 		},
-			commit.LineageLost, []string{"snapshot 3", "the branch main", "sinker.mirror.x"}, "offsets accept"},
+			commit.LineageLost, []string{"snapshot 3", "the branch main", "sinker.mirror.x", "metadata file tells its offsets"}, "offsets accept"},
 		"the parents form a circle": {func(v *commit.View) {
 			v.Snapshots[1] = commit.Snapshot{ID: 1, Parent: 4}
 			v.Snapshots[2] = commit.Snapshot{ID: 2, Parent: 1}
@@ -113,10 +113,10 @@ func TestResolve_SaysWhyItStops(t *testing.T) {
 			commit.StateUnreadable, []string{"snapshot 3", "bad JSON"}, "offsets accept"},
 		"picked from ours": {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 2; v.Snapshots[4] = s }, commit.CherryPick, []string{"snapshot 4", "from snapshot 2", `"x"`}, "offsets accept"},
 		"picked from one that is gone": {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 77; v.Snapshots[4] = s; v.HistoryComplete = true },
-			commit.CherryPick, []string{"snapshot 4", "snapshot 77", "gone", `"x"`}, "offsets accept"},
+			commit.CherryPick, []string{"snapshot 4", "snapshot 77", "gone", `"x"`, "its rows may be in the table"}, "offsets accept"},
 		"picked from one that is not listed": {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 77; v.Snapshots[4] = s }, "", nil, ""},
 		"replaced, the property is left": {func(v *commit.View) { v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}}; v.Tags = nil },
-			commit.ReplacedTable, []string{"the branch main", "property sinker.mirror.x"}, "offsets accept"},
+			commit.ReplacedTable, []string{"the branch main", "property sinker.mirror.x", "was replaced, or rolled back to before"}, "offsets accept"},
 		"replaced, the tag is left": {func(v *commit.View) { v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}}; v.Mirrors = nil },
 			commit.ReplacedTable, []string{"tag sinker_x on snapshot 3"}, "offsets accept"},
 		"replaced, a snapshot aside is left": {func(v *commit.View) {
