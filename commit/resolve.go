@@ -176,7 +176,7 @@ func CarryOthers(v View, x string) map[string]Other {
 		if y == x {
 			continue
 		}
-		if st, err := Resolve(v, y); err == nil && !st.Empty {
+		if st, err := Resolve(v, y); err == nil { // not empty: y has left a trace
 			out[y] = Other{Carrier: st.Carrier, Epoch: st.Epoch, Ledger: st.Ledger}
 		}
 	}

@@ -86,6 +86,18 @@ func TestResolve_SaysAllThatItFound(t *testing.T) {
 	}
 }
 
+// Whoever left a trace is found, also of many whom only one snapshot of somebody else carries along.
+func TestSinks_CarriedByOneSnapshotOnly(t *testing.T) {
+	want := map[string]bool{"y": true}
+	y := commit.Snapshot{ID: 1, Sink: "y", Others: map[string]commit.Other{}}
+	for _, x := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		y.Others[x], want[x] = commit.Other{}, true
+	}
+	if got := commit.Sinks(commit.View{Snapshots: map[int64]commit.Snapshot{1: y}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("found %v", got)
+	}
+}
+
 // Where there is no certain answer, the reason, the snapshot that it is about and a way out are told, or older metadata is asked for first.
 func TestResolve_SaysWhyItStops(t *testing.T) {
 	for name, c := range map[string]struct {
