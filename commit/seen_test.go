@@ -144,6 +144,24 @@ func TestCommit_WhatWasSeenMayGo(t *testing.T) {
 	wantNext(t, st, err, 0)
 }
 
+// An operator decides by what the table shows now: what this process had committed before, and never looked for, is not held against it.
+func TestAccept_AfterACommitThatNobodyLookedFor(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	ctx, cancel := context.WithCancel(t.Context())
+	undo := w.undoing(false, func(*commit.View, int64) {})
+	w.x.Table = &after{w.mem, func(id int64) { undo(id); cancel() }}
+	if _, err := w.x.Commit(ctx, batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}})); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	id, err := w.x.Accept(t.Context(), w.mem.Head(), func(commit.View, commit.State, error) (*commit.Edit, error) {
+		return &commit.Edit{NewEpoch: true}, nil
+	})
+	if err != nil || id != w.mem.Head() {
+		t.Errorf("accepted as %d, the head is %d, %v", id, w.mem.Head(), err)
+	}
+}
+
 // A receipt names the last snapshot that was acknowledged, also where that one was taken back and the batch had to be sent again.
 func TestCommit_TellsTheLastSnapshotThatWasAcknowledged(t *testing.T) {
 	w := newWorld(t)
