@@ -193,7 +193,7 @@ func (c *column) lower(leaf *shred.Leaf, mode Mode) []byte {
 		}
 		return float(leaf, c.flo)
 	case shred.Bytes, shred.Fixed, shred.Decimal:
-		return cutLower(leaf.Field.Type, c.blo, mode)
+		return CutLower(leaf.Field.Type, c.blo, mode)
 	}
 	return integer(leaf.Kind, c.lo)
 }
@@ -207,7 +207,7 @@ func (c *column) upper(leaf *shred.Leaf, mode Mode) ([]byte, bool) {
 		}
 		return float(leaf, c.fhi), true
 	case shred.Bytes, shred.Fixed, shred.Decimal:
-		return cutUpper(leaf.Field.Type, c.bhi, mode)
+		return CutUpper(leaf.Field.Type, c.bhi, mode)
 	}
 	return integer(leaf.Kind, c.hi), true
 }

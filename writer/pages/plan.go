@@ -5,80 +5,26 @@ import (
 	"hash/maphash"
 	"math"
 
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/iceberg-go"
-
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/writer/shred"
 )
 
-// Plan is how each column of a file is encoded. It is immutable, and good for many files.
+// Plan is which columns of a file have dictionaries, as long as these do not grow too large. It is immutable, and good for
+// many files.
 type Plan struct {
-	Rows  int // how many rows it was made from: a plan made from many more is better
-	props *parquet.WriterProperties
+	Rows       int // how many rows it was made from: a plan made from many more is better
+	dictionary []bool
 }
 
-// createdBy has the form that readers take apart to find out whether to trust statistics.
-const createdBy = "sinker version 1.0.0 (build arrow-go-18.8.0)"
-
-// Plan looks at a sample of the rows: a dictionary where few values repeat, deltas for whole numbers and lengths. Leaves
-// that are sparse get no deltas: Iceberg's vectorised reader for Spark (seen with 1.11.0) fails on a page of deltas that holds no value.
-func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, sparse []bool) *Plan {
-	s := l.settings
-	opts := []parquet.WriterProperty{
-		parquet.WithCreatedBy(createdBy),
-		parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithDataPageVersion(parquet.DataPageV1),
-		parquet.WithCompression(s.Codec),
-		parquet.WithCompressionLevel(s.Level),
-		parquet.WithDataPageSize(s.PageBytes),
-		parquet.WithDictionaryPageSizeLimit(s.DictBytes),
-		parquet.WithDictionaryDefault(false),
-		parquet.WithBatchSize(math.MaxInt32), // portions are cut here, at the borders of rows
-		parquet.WithStats(true),
-		parquet.WithMaxBloomFilterBytes(s.BloomBytes),
-	}
+// Plan looks at a sample of the rows: a dictionary where few values repeat.
+func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder) *Plan {
+	p := &Plan{Rows: sel.Len(), dictionary: make([]bool, len(l.Leaves))}
 	sample := spread(sel)
 	for i := range l.Leaves {
 		leaf := &l.Leaves[i]
-		path := parquet.ColumnPath(leaf.Path).String()
-		if l.shared[path] {
-			continue // the library tells columns apart by this path
-		}
-		if s.Bloom[leaf.Name] && leaf.MaxRep == 0 {
-			opts = append(opts, parquet.WithBloomFilterEnabledFor(path, true))
-			if rate, ok := s.BloomRate[leaf.Name]; ok {
-				opts = append(opts, parquet.WithBloomFilterFPPFor(path, rate))
-			}
-		}
-		if leaf.Kind == shred.Bool {
-			continue
-		}
-		if l.wantsDictionary(rows, sample, sel.Len(), leaf, sh) {
-			opts = append(opts, parquet.WithDictionaryFor(path, true))
-			continue
-		}
-		if s.Compact && !sparse[i] {
-			if e, ok := delta(leaf); ok {
-				opts = append(opts, parquet.WithEncodingFor(path, e))
-			}
-		}
+		p.dictionary[i] = l.forms[i].class != booleans && l.wantsDictionary(rows, sample, sel.Len(), leaf, sh)
 	}
-	return &Plan{Rows: sel.Len(), props: parquet.NewWriterProperties(opts...)}
-}
-
-func delta(leaf *shred.Leaf) (parquet.Encoding, bool) {
-	switch leaf.Kind {
-	case shred.I32, shred.I64:
-		return parquet.Encodings.DeltaBinaryPacked, true
-	case shred.Bytes:
-		return parquet.Encodings.DeltaLengthByteArray, true
-	case shred.Decimal:
-		if t, ok := leaf.Field.Type.(iceberg.DecimalType); ok && t.Precision() <= 18 {
-			return parquet.Encodings.DeltaBinaryPacked, true
-		}
-	}
-	return 0, false
+	return p
 }
 
 // sampleSize is how many rows are looked at.
