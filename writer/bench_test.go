@@ -3,12 +3,18 @@ package writer
 import (
 	"context"
 	"fmt"
+	"syscall"
 	"testing"
 
 	"github.com/apache/iceberg-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/testenv/data"
+	"github.com/sinker-io/sinker/writer/metrics"
+	"github.com/sinker-io/sinker/writer/pages"
+	"github.com/sinker-io/sinker/writer/shred"
 )
 
 // eventSchema is a typical event: 12 columns, the last a struct.
@@ -69,4 +75,71 @@ func BenchmarkBatch(b *testing.B) {
 			b.ReportMetric(float64(size)/rows, "B/row")
 		})
 	}
+}
+
+// BenchmarkEncode turns the rows of the speed measurements, decoded beforehand, into row groups that go nowhere.
+func BenchmarkEncode(b *testing.B) {
+	const rows = 200_000
+	events := data.Events(1)
+	var fields []iceberg.NestedField
+	for i, d := range events.Declared {
+		var typ iceberg.Type = map[string]iceberg.Type{"long": iceberg.Int64Type{}, "timestamptz": iceberg.TimestampTzType{}, "string": iceberg.StringType{},
+			"double": iceberg.Float64Type{}, "boolean": iceberg.BooleanType{}}[d.Type]
+		if typ == nil {
+			typ = &iceberg.StructType{FieldList: []iceberg.NestedField{col(101, "lat", iceberg.Float64Type{}), col(102, "lon", iceberg.Float64Type{})}}
+		}
+		fields = append(fields, iceberg.NestedField{ID: i + 1, Name: d.Name, Type: typ, Required: d.Required})
+	}
+	w := newWorld(b, schemaOf(fields...), none, nil)
+	format, err := newFormat(w.table, w.cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	decoded := decode.NewRows(w.table.Schema)
+	for i := range int64(rows) {
+		_, value := events.Row(i)
+		if err := w.cfg.Decoder.Append(decoded, &kgo.Record{Offset: i, Value: value}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	all := shred.Selection{To: rows}
+	var batch Batch
+	var size count
+	write := func() {
+		size = 0
+		plan := format.layout.Plan(decoded, all, &batch.shredder)
+		f, err := pages.Open(&size, format.layout, plan)
+		if err != nil {
+			b.Fatal(err)
+		}
+		m := metrics.New(format.layout.Leaves, format.modes)
+		if err := f.Group(decoded, all, &batch.shredder, &batch.encoder, m.Observe); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := f.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	write() // the memory that is kept
+	b.ReportAllocs()
+	before := processorTime(b)
+	for b.Loop() {
+		write()
+	}
+	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N)/rows, "cpu-ns/row")
+	b.ReportMetric(float64(size)/rows, "B/row")
+}
+
+// count is how many bytes were written to it.
+type count int
+
+func (c *count) Write(p []byte) (int, error) { *c += count(len(p)); return len(p), nil }
+
+// processorTime is what the process has used so far, in nanoseconds: on a machine that others use it says more than time does.
+func processorTime(b *testing.B) int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }

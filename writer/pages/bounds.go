@@ -14,6 +14,7 @@ import (
 // bounds is the least and the greatest value of a column chunk. NaN is neither.
 type bounds struct {
 	seen     bool
+	nans     int64 // counted by the encoder, of all values and not only those of dictionaries
 	lo, hi   int64 // whole numbers; booleans are 0 and 1
 	flo, fhi float64
 	blo, bhi []byte // their own memory
@@ -102,6 +103,34 @@ func less(a, b []byte, signed bool) bool {
 		}
 	}
 	return bytes.Compare(a, b) < 0
+}
+
+// chunk is what manifests want to know.
+func (m *bounds) chunk(leaf *shred.Leaf, f form, entries, values int64) metrics.Chunk {
+	c := metrics.Chunk{Entries: entries, Values: values, NaNs: m.nans, Bounded: m.seen, Lo: m.lo, Hi: m.hi, FLo: m.flo, FHi: m.fhi, BLo: m.blo, BHi: m.bhi}
+	if !m.seen || leaf.Kind != shred.Decimal {
+		return c
+	}
+	if f.class == numbers {
+		c.BLo, c.BHi = bigEndian(m.lo), bigEndian(m.hi)
+	}
+	c.BLo, c.BHi = littleEndian16(c.BLo), littleEndian16(c.BHi)
+	return c
+}
+
+func bigEndian(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
+
+// littleEndian16 turns a number around and gives it 16 bytes.
+func littleEndian16(big []byte) []byte {
+	out := make([]byte, 16)
+	for i := range out {
+		if i < len(big) {
+			out[i] = big[len(big)-1-i]
+		} else {
+			out[i] = byte(int8(big[0]) >> 7)
+		}
+	}
+	return out
 }
 
 // statistics are the bounds as a footer has them, and whether they are values that are there.

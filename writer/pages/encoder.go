@@ -23,7 +23,10 @@ type Encoder struct {
 	filter   *filter // nil without a bloom filter
 
 	// The chunk.
+	rows       int64            // that it will have
 	dictionary bool             // pages hold codes
+	checkAt    int64            // values after which the dictionary is looked at
+	chosen     bool             // whether floats are split was decided by what they are
 	encoding   parquet.Encoding // of pages that hold none
 	dict       dict
 	bounds     bounds
@@ -67,11 +70,11 @@ func (e *Encoder) Memory() int64 {
 
 // begin begins a chunk. Encodings other than codes and plain values are for chunks where every row has a value: readers
 // have been seen to fail on pages of deltas without one.
-func (e *Encoder) begin(s *Settings, out *output, leaf *shred.Leaf, f form, dictionary, dense bool, bloom *filter) {
+func (e *Encoder) begin(s *Settings, out *output, leaf *shred.Leaf, f form, rows int, dictionary, dense bool, bloom *filter) {
 	e.settings, e.out, e.leaf, e.form, e.filter = s, out, leaf, f, bloom
-	e.dictionary, e.encoding = dictionary, parquet.Encodings.Plain
-	if s.Compact && dense {
-		e.encoding = compact(leaf, f)
+	e.rows, e.dictionary, e.encoding, e.checkAt, e.chosen = int64(rows), dictionary, parquet.Encodings.Plain, firstCheck, false
+	if dense {
+		e.encoding = s.compact(leaf, f)
 	}
 	e.dict.start()
 	e.bounds.start()
@@ -83,10 +86,13 @@ func (e *Encoder) begin(s *Settings, out *output, leaf *shred.Leaf, f form, dict
 }
 
 // compact is the encoding that makes the values of a leaf smaller before compression.
-func compact(leaf *shred.Leaf, f form) parquet.Encoding {
+func (s *Settings) compact(leaf *shred.Leaf, f form) parquet.Encoding {
 	switch {
+	case !s.Compact:
 	case leaf.Kind == shred.F32 || leaf.Kind == shred.F64:
-		return parquet.Encodings.ByteStreamSplit
+		if s.Codec != compress.Codecs.Uncompressed {
+			return parquet.Encodings.ByteStreamSplit
+		}
 	case f.class == numbers:
 		return parquet.Encodings.DeltaBinaryPacked
 	case f.class == text:
@@ -191,17 +197,43 @@ func (e *Encoder) cut(more int) error {
 	return e.release()
 }
 
-// trial is how many values a dictionary is given to show that they repeat.
-const trial = 32 << 10
+// firstCheck is how many values a dictionary is given to show that they repeat. It is looked at again when there are four
+// times as many.
+const firstCheck = 16 << 10
 
 func (e *Encoder) tooLarge() bool {
 	number := 0
 	if e.form.class == numbers {
 		number = e.form.size
 	}
-	return e.dict.size(number) > int(e.settings.DictBytes) || e.dict.n > mostEntries ||
-		e.values >= trial && int64(e.dict.n) > e.values/2
+	if e.dict.size(number) > int(e.settings.DictBytes) || e.dict.n > mostEntries {
+		return true
+	}
+	if e.values < e.checkAt {
+		return false
+	}
+	e.checkAt *= 4
+	return estimate(int(e.values), e.dict.n) > float64(max(e.rows, e.values))/2
 }
+
+// choose decides at the first page of floats whether they are split, by what a part of them comes to both ways.
+func (e *Encoder) choose() error {
+	part := e.nums[:min(len(e.nums), chooseFrom)]
+	var sizes [2]int
+	for i, body := range [][]byte{appendSplit(e.body[:0], part, e.form.size), appendPlain(nil, part, e.form.size)} {
+		var err error
+		if e.packed, err = e.settings.press(e.packed, body); err != nil {
+			return fmt.Errorf("compress a page: %w", err)
+		}
+		sizes[i] = len(e.packed)
+	}
+	if sizes[1] < sizes[0] {
+		e.encoding = parquet.Encodings.Plain
+	}
+	return nil
+}
+
+const chooseFrom = 16 << 10
 
 // widen gives the numbers of a batch in 8 bytes each: whole numbers with their sign, floats by their bits.
 func (e *Encoder) widen(b *shred.Batch, first, end int) []int64 {
@@ -216,10 +248,16 @@ func (e *Encoder) widen(b *shred.Batch, first, end int) []int64 {
 		}
 	case shred.F32:
 		for _, v := range b.F32[first:end] {
+			if v != v {
+				e.bounds.nans++
+			}
 			e.batch = append(e.batch, int64(math.Float32bits(v)))
 		}
 	case shred.F64:
 		for _, v := range b.F64[first:end] {
+			if v != v {
+				e.bounds.nans++
+			}
 			e.batch = append(e.batch, int64(math.Float64bits(v)))
 		}
 	default: // decimals that fit
@@ -321,6 +359,12 @@ func (e *Encoder) boundDictionary() {
 
 // flush ends the page.
 func (e *Encoder) flush() error {
+	if e.encoding == parquet.Encodings.ByteStreamSplit && !e.dictionary && !e.chosen {
+		e.chosen = true
+		if err := e.choose(); err != nil {
+			return err
+		}
+	}
 	e.body = e.body[:0]
 	if e.leaf.MaxRep > 0 {
 		e.body = appendLevels(e.body, e.rep.end())

@@ -19,6 +19,7 @@ import (
 	"github.com/apache/iceberg-go"
 
 	"github.com/sinker-io/sinker/decode"
+	"github.com/sinker-io/sinker/writer/metrics"
 	"github.com/sinker-io/sinker/writer/shred"
 )
 
@@ -94,9 +95,8 @@ func Open(w io.Writer, l *Layout, p *Plan) (*Writer, error) {
 // Groups is how many row groups were written.
 func (w *Writer) Groups() int { return w.groups }
 
-// Group writes the rows of sel, which must not be empty, as one row group. Each batch of each leaf is shown to
-// observe as well.
-func (w *Writer) Group(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, e *Encoder, observe func(leaf int, b *shred.Batch)) (err error) {
+// Group writes the rows of sel, which must not be empty, as one row group. Each chunk is shown to observe.
+func (w *Writer) Group(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, e *Encoder, observe func(leaf int, c *metrics.Chunk)) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("write row group %d: %v", w.groups, r)
@@ -111,17 +111,16 @@ func (w *Writer) Group(rows *decode.Rows, sel shred.Selection, sh *shred.Shredde
 		if w.layout.filtered[i] {
 			f = w.layout.settings.filter(leaf.Name)
 		}
-		e.begin(&w.layout.settings, &w.out, leaf, w.layout.forms[i], w.plan.dictionary[i], !leaf.Nulls(rows), f)
-		err := sh.Each(rows, sel, leaf, step, func(b *shred.Batch) error {
-			observe(i, b)
-			return e.add(b)
-		})
+		e.begin(&w.layout.settings, &w.out, leaf, w.layout.forms[i], sel.Len(), w.plan.dictionary[i], !leaf.Nulls(rows), f)
+		err := sh.Each(rows, sel, leaf, step, e.add)
 		if err == nil {
 			err = e.end(group.NextColumnChunk())
 		}
 		if err != nil {
 			return fmt.Errorf("write row group %d, column %s: %w", w.groups, leaf.Name, err)
 		}
+		chunk := e.bounds.chunk(leaf, w.layout.forms[i], e.entries, e.values)
+		observe(i, &chunk)
 		if f != nil {
 			filters[parquet.ColumnPath(leaf.Path).String()] = f.end()
 		}

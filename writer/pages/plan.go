@@ -74,11 +74,15 @@ func (l *Layout) wantsDictionary(rows *decode.Rows, sample shred.Selection, tota
 		return false
 	}
 	distinct := estimate(values, len(seen))
-	if leaf.Kind != shred.Bytes && leaf.Kind != shred.Fixed {
-		// Numbers are cheap without: only where a code is much shorter than a delta.
+	var width float64
+	switch leaf.Kind {
+	case shred.Bytes, shred.Fixed:
+		width = float64(size)/float64(values) + 4
+	case shred.F32, shred.F64:
+		width = 8
+	default: // whole numbers are cheap without: only where a code is much shorter than a delta
 		return len(seen) <= 1024 && distinct <= float64(total)/16
 	}
-	width := float64(size)/float64(values) + 4
 	return distinct <= float64(total)/4 && distinct*width <= float64(l.settings.DictBytes)
 }
 
