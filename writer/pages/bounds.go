@@ -179,6 +179,8 @@ func (m *bounds) text(leaf *shred.Leaf) (s metadata.EncodedStatistics, exactMin,
 		s.SetMax(append([]byte{}, m.bhi...))
 	} else if upper, ok := metrics.CutUpper(leaf.Field.Type, m.bhi, cut); ok {
 		s.SetMax(upper)
+	} else { // nothing that short is above all values; and readers take one bound without the other for both
+		return metadata.EncodedStatistics{}, false, false
 	}
 	return s, exactMin, exactMax
 }
