@@ -39,7 +39,9 @@ func honest(pf *file.Reader) error {
 			if err != nil {
 				return err
 			}
-			if err := honestChunk(meta, col.Descriptor(), values, nulls, bloom); err != nil {
+			raw := pf.MetaData().RowGroups[g].Columns[c].MetaData.Statistics
+			exact := [2]bool{raw.IsMinValueExact != nil && *raw.IsMinValueExact, raw.IsMaxValueExact != nil && *raw.IsMaxValueExact}
+			if err := honestChunk(meta, exact, col.Descriptor(), values, nulls, bloom); err != nil {
 				return fmt.Errorf("row group %d, %s, %v, %d values: %w", g, meta.PathInSchema(), meta.Encodings(), len(values), err)
 			}
 		}
@@ -112,7 +114,7 @@ func valuesOf(col file.ColumnChunkReader) (values [][]byte, nulls int64, err err
 	return values, nulls, col.Err()
 }
 
-func honestChunk(meta *metadata.ColumnChunkMetaData, d *schema.Column, values [][]byte, nulls int64, bloom metadata.BloomFilter) error {
+func honestChunk(meta *metadata.ColumnChunkMetaData, exact [2]bool, d *schema.Column, values [][]byte, nulls int64, bloom metadata.BloomFilter) error {
 	stats, err := meta.Statistics()
 	switch {
 	case err != nil:
@@ -151,8 +153,8 @@ func honestChunk(meta *metadata.ColumnChunkMetaData, d *schema.Column, values []
 		}
 		least, most = least || compare(d, lo, v) == 0 || isZero(d, lo, v), most || compare(d, hi, v) == 0 || isZero(d, hi, v)
 	}
-	if (!least || !most) && !cut {
-		return fmt.Errorf("bounds %x and %x are not values", lo, hi)
+	if least != exact[0] || most != exact[1] || (!least || !most) && !cut {
+		return fmt.Errorf("bounds %x and %x, exact %v: are values %v %v", lo, hi, exact, least, most)
 	}
 	return nil
 }
@@ -177,7 +179,9 @@ func isFloat(d *schema.Column) bool {
 
 func isNaN(d *schema.Column, v []byte) bool { return isFloat(d) && math.IsNaN(number(v)) }
 
-func isZero(d *schema.Column, a, b []byte) bool { return isFloat(d) && number(a) == 0 && number(b) == 0 }
+func isZero(d *schema.Column, a, b []byte) bool {
+	return isFloat(d) && number(a) == 0 && number(b) == 0
+}
 
 // compare is the order of the format, with -0.0 below 0.0.
 func compare(d *schema.Column, a, b []byte) int {
