@@ -107,7 +107,7 @@ func BenchmarkEncode(b *testing.B) {
 	var size count
 	write := func() {
 		size = 0
-		plan := format.layout.Plan(decoded, all, &batch.shredder)
+		plan := format.layout.Plan(decoded, all, &batch.shredder, &batch.encoder)
 		f, err := pages.Open(&size, format.layout, plan)
 		if err != nil {
 			b.Fatal(err)

@@ -150,7 +150,7 @@ func (b *Batch) room(f *dataFile) int {
 // begin opens a file for l, encoded as the rows of sel suggest.
 func (b *Batch) begin(l *lane, sel shred.Selection) error {
 	if b.plan == nil || sel.Len() >= 4*b.plan.Rows {
-		b.plan = b.format.layout.Plan(b.pool.rows, sel, &b.shredder)
+		b.plan = b.format.layout.Plan(b.pool.rows, sel, &b.shredder, &b.encoder)
 	}
 	f := &dataFile{
 		number: b.files, tuple: l.tuple, leaves: len(b.format.layout.Leaves),

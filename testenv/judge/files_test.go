@@ -12,7 +12,7 @@ import (
 
 // Whatever the schema and whatever the values, pyarrow and DuckDB find in our files the rows that were written.
 func TestFiles_RandomTablesAreTheSameToAllReaders(t *testing.T) {
-	cases := 200
+	cases := 100
 	if n, err := strconv.Atoi(os.Getenv("SINKER_PAGES")); err == nil {
 		cases = n
 	}

@@ -1,8 +1,6 @@
 package pages
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"math"
 
 	"github.com/sinker-io/sinker/decode"
@@ -17,12 +15,11 @@ type Plan struct {
 }
 
 // Plan looks at a sample of the rows: a dictionary where few values repeat.
-func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder) *Plan {
+func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, e *Encoder) *Plan {
 	p := &Plan{Rows: sel.Len(), dictionary: make([]bool, len(l.Leaves))}
 	sample := spread(sel)
 	for i := range l.Leaves {
-		leaf := &l.Leaves[i]
-		p.dictionary[i] = l.forms[i].class != booleans && l.wantsDictionary(rows, sample, sel.Len(), leaf, sh)
+		p.dictionary[i] = l.forms[i].class != booleans && l.wantsDictionary(rows, sample, sel.Len(), i, sh, e)
 	}
 	return p
 }
@@ -40,48 +37,39 @@ func spread(sel shred.Selection) shred.Selection {
 	return shred.Selection{To: n, Index: index}
 }
 
-var seed = maphash.MakeSeed()
-
-func (l *Layout) wantsDictionary(rows *decode.Rows, sample shred.Selection, total int, leaf *shred.Leaf, sh *shred.Shredder) bool {
-	seen := make(map[uint64]struct{}, 64)
+// wantsDictionary tells whether codes for the values of a leaf, and the values once, are shorter than the values.
+func (l *Layout) wantsDictionary(rows *decode.Rows, sample shred.Selection, total, i int, sh *shred.Shredder, e *Encoder) bool {
+	leaf, f := &l.Leaves[i], l.forms[i]
 	values, size := 0, 0
+	e.leaf, e.form = leaf, f
+	e.dict.start()
 	_ = sh.Each(rows, sample, leaf, step, func(b *shred.Batch) error {
-		var buf [8]byte
-		number := func(v uint64) {
-			binary.LittleEndian.PutUint64(buf[:], v)
-			seen[maphash.Bytes(seed, buf[:])] = struct{}{}
-		}
-		for _, v := range b.I32 {
-			number(uint64(v))
-		}
-		for _, v := range b.I64 {
-			number(uint64(v))
-		}
-		for _, v := range b.F32 {
-			number(uint64(math.Float32bits(v)))
-		}
-		for _, v := range b.F64 {
-			number(math.Float64bits(v))
+		n := b.Values()
+		values += n
+		if f.class == numbers {
+			e.codes = e.dict.addNumbers(e.codes[:0], e.widen(b, 0, n))
+			return nil
 		}
 		for _, v := range b.Bytes {
-			seen[maphash.Bytes(seed, v)] = struct{}{}
 			size += len(v)
 		}
-		values += b.Values()
+		for at := 0; at < n && e.dict.size(0) <= int(l.settings.DictBytes); at += hashedAtOnce {
+			e.codes = e.dict.addText(e.codes[:0], b.Bytes[at:min(at+hashedAtOnce, n)], 0)
+		}
 		return nil
 	})
-	if values < 64 {
+	if values < 64 || e.dict.size(0) > int(l.settings.DictBytes) {
 		return false
 	}
-	distinct := estimate(values, len(seen))
+	distinct := estimate(values, e.dict.n)
 	var width float64
-	switch leaf.Kind {
-	case shred.Bytes, shred.Fixed:
+	switch {
+	case f.class != numbers:
 		width = float64(size)/float64(values) + 4
-	case shred.F32, shred.F64:
-		width = 8
+	case leaf.Kind == shred.F32 || leaf.Kind == shred.F64:
+		width = float64(f.size)
 	default: // whole numbers are cheap without: only where a code is much shorter than a delta
-		return len(seen) <= 1024 && distinct <= float64(total)/16
+		return e.dict.n <= 1024 && distinct <= float64(total)/16
 	}
 	return distinct <= float64(total)/4 && distinct*width <= float64(l.settings.DictBytes)
 }

@@ -105,7 +105,7 @@ func (c *Case) Write(w io.Writer, observe func(leaf int, chunk *metrics.Chunk)) 
 	var f *pages.Writer
 	for _, g := range c.groups {
 		if f == nil {
-			if f, err = pages.Open(w, layout, layout.Plan(g.rows, g.sel, &sh)); err != nil {
+			if f, err = pages.Open(w, layout, layout.Plan(g.rows, g.sel, &sh, &encoder)); err != nil {
 				return err
 			}
 		}
