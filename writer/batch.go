@@ -186,8 +186,9 @@ func (b *Batch) discard() {
 // forget gives all memory back.
 func (b *Batch) forget() {
 	b.stats.Partition += len(b.byKey)
+	b.encoder = pages.Encoder{}
 	b.pool, b.lanes, b.byKey = pool{}, nil, nil
-	b.shredder, b.encoder = shred.Shredder{}, pages.Encoder{}
+	b.shredder = shred.Shredder{}
 	b.budget.Release(b.held)
 	b.held = 0
 }
