@@ -77,9 +77,17 @@ func BenchmarkBatch(b *testing.B) {
 	}
 }
 
-// BenchmarkEncode turns the rows of the speed measurements, decoded beforehand, into row groups that go nowhere.
-func BenchmarkEncode(b *testing.B) {
-	const rows = 200_000
+// encoding is rows of the speed measurements, decoded, to be made into a file that goes nowhere.
+type encoding struct {
+	tb     testing.TB
+	format *format
+	rows   *decode.Rows
+	batch  Batch // for its memory
+	size   count
+}
+
+func newEncoding(tb testing.TB, rows int64) *encoding {
+	tb.Helper()
 	events := data.Events(1)
 	var fields []iceberg.NestedField
 	for i, d := range events.Declared {
@@ -90,44 +98,64 @@ func BenchmarkEncode(b *testing.B) {
 		}
 		fields = append(fields, iceberg.NestedField{ID: i + 1, Name: d.Name, Type: typ, Required: d.Required})
 	}
-	w := newWorld(b, schemaOf(fields...), none, nil)
+	w := newWorld(tb, schemaOf(fields...), none, nil)
 	format, err := newFormat(w.table, w.cfg)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	decoded := decode.NewRows(w.table.Schema)
-	for i := range int64(rows) {
+	e := &encoding{tb: tb, format: format, rows: decode.NewRows(w.table.Schema)}
+	for i := range rows {
 		_, value := events.Row(i)
-		if err := w.cfg.Decoder.Append(decoded, &kgo.Record{Offset: i, Value: value}); err != nil {
-			b.Fatal(err)
+		if err := w.cfg.Decoder.Append(e.rows, &kgo.Record{Offset: i, Value: value}); err != nil {
+			tb.Fatal(err)
 		}
 	}
-	all := shred.Selection{To: rows}
-	var batch Batch
-	var size count
-	write := func() {
-		size = 0
-		plan := format.layout.Plan(decoded, all, &batch.shredder, &batch.encoder)
-		f, err := pages.Open(&size, format.layout, plan)
-		if err != nil {
-			b.Fatal(err)
-		}
-		m := metrics.New(format.layout.Leaves, format.modes)
-		if err := f.Group(decoded, all, &batch.shredder, &batch.encoder, m.Observe); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := f.Close(); err != nil {
-			b.Fatal(err)
-		}
+	return e
+}
+
+// write writes a file with one row group.
+func (e *encoding) write() {
+	e.size = 0
+	all := shred.Selection{To: e.rows.N}
+	plan := e.format.layout.Plan(e.rows, all, &e.batch.shredder, &e.batch.encoder)
+	f, err := pages.Open(&e.size, e.format.layout, plan)
+	if err != nil {
+		e.tb.Fatal(err)
 	}
-	write() // the memory that is kept
+	m := metrics.New(e.format.layout.Leaves, e.format.modes)
+	if err := f.Group(e.rows, all, &e.batch.shredder, &e.batch.encoder, m.Observe); err != nil {
+		e.tb.Fatal(err)
+	}
+	if _, err := f.Close(); err != nil {
+		e.tb.Fatal(err)
+	}
+}
+
+// BenchmarkEncode turns the rows of the speed measurements, decoded beforehand, into a row group.
+func BenchmarkEncode(b *testing.B) {
+	const rows = 200_000
+	e := newEncoding(b, rows)
+	e.write() // the memory that is kept
 	b.ReportAllocs()
 	before := processorTime(b)
 	for b.Loop() {
-		write()
+		e.write()
 	}
 	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N)/rows, "cpu-ns/row")
-	b.ReportMetric(float64(size)/rows, "B/row")
+	b.ReportMetric(float64(e.size)/rows, "B/row")
+}
+
+// Whatever is allocated is allocated per file, row group and column, not per row.
+func TestEncode_AllocatesNothingPerRow(t *testing.T) {
+	allocations := func(rows int64) float64 {
+		e := newEncoding(t, rows)
+		e.write()
+		return testing.AllocsPerRun(5, e.write)
+	}
+	const few, many = 5_000, 50_000
+	if n := (allocations(many) - allocations(few)) / (many - few); n > 0.01 {
+		t.Errorf("%.3f allocations a row", n)
+	}
 }
 
 // count is how many bytes were written to it.

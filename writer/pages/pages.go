@@ -119,6 +119,7 @@ func (w *Writer) Group(rows *decode.Rows, sel shred.Selection, sh *shred.Shredde
 		if err != nil {
 			return fmt.Errorf("write row group %d, column %s: %w", w.groups, leaf.Name, err)
 		}
+		w.plan.dictionary[i] = w.plan.dictionary[i] && e.dictionary // what was given up once is not tried again
 		chunk := e.bounds.chunk(leaf, w.layout.forms[i], e.entries, e.values)
 		observe(i, &chunk)
 		if f != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/sinker-io/sinker/writer/shred"
 )
 
-// Plan is which columns of a file have dictionaries, as long as these do not grow too large. It is immutable, and good for
-// many files.
+// Plan is which columns of a file have dictionaries, until one has grown too large. It is good for many files of the same
+// table, one after the other, and remembers what did not pay.
 type Plan struct {
 	Rows       int // how many rows it was made from: a plan made from many more is better
 	dictionary []bool
