@@ -134,7 +134,15 @@ func (d *dict) addText(codes []uint32, values [][]byte, width int) []uint32 {
 			d.hashes[i] = hashBytes(v)
 		}
 		for i, v := range part {
-			codes = append(codes, d.code(v, d.hashes[i], width))
+			h := d.hashes[i]
+			s := d.slots[h&uint64(len(d.slots)-1)]
+			if s != 0 && s>>codeBits == uint32(h>>53) {
+				if code := s&codeMask - 1; string(d.value(int(code), width)) == string(v) { // most often
+					codes = append(codes, code)
+					continue
+				}
+			}
+			codes = append(codes, d.code(v, h, width))
 		}
 	}
 	return codes

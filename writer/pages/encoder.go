@@ -108,8 +108,14 @@ func (e *Encoder) turn() {
 
 // add takes a batch in, in portions that end with a row and are about a page at most.
 func (e *Encoder) add(b *shred.Batch) error {
-	if e.form.class != text && b.Rep == nil {
-		return e.portion(b, 0, b.N, 0, b.Values())
+	if b.Rep == nil {
+		whole := 0 // bytes of text
+		for _, v := range b.Bytes {
+			whole += len(v)
+		}
+		if e.form.class != text || whole < int(e.settings.PageBytes) {
+			return e.portion(b, 0, b.N, 0, b.Values())
+		}
 	}
 	from, first, size, value := 0, 0, 0, 0 // entry and value where the portion begins; its bytes; the next value
 	limit := int(e.settings.PageBytes)

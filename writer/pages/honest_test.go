@@ -124,6 +124,9 @@ func honestChunk(meta *metadata.ColumnChunkMetaData, exact [2]bool, d *schema.Co
 	case meta.NumValues() != int64(len(values))+nulls:
 		return fmt.Errorf("%d values and %d nulls are %d entries", len(values), nulls, meta.NumValues())
 	}
+	if meta.HasDictionaryPage() && meta.DictionaryPageOffset() >= meta.DataPageOffset() {
+		return fmt.Errorf("the dictionary is at %d, the values at %d", meta.DictionaryPageOffset(), meta.DataPageOffset())
+	}
 	bounded := false
 	for _, v := range values {
 		bounded = bounded || !isNaN(d, v)
