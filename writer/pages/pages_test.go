@@ -29,7 +29,7 @@ func TestPages_RandomTablesComeBack(t *testing.T) {
 	for seed := range cases {
 		c := pagestest.New(seed, pagestest.Options{})
 		var out bytes.Buffer
-		if err := c.Write(&out, nil); err != nil {
+		if err := c.Write(&out); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		pf, err := file.NewParquetReader(bytes.NewReader(out.Bytes()))

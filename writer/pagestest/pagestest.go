@@ -87,29 +87,31 @@ func Spell(v any) string {
 	return string(b)
 }
 
-// Write writes the case as a file. observe, if set, hears of every chunk.
-func (c *Case) Write(w io.Writer, observe func(leaf int, chunk *metrics.Chunk)) error {
-	settings, err := pages.ReadSettings(c.Props)
+// Write writes the case as a file.
+func (c *Case) Write(w io.Writer) error { return write(w, c.Schema, c.Props, c.groups...) }
+
+// File writes rows as a file with one row group.
+func File(w io.Writer, schema *iceberg.Schema, props iceberg.Properties, rows *decode.Rows) error {
+	return write(w, schema, props, group{rows, shred.Selection{To: rows.N}})
+}
+
+func write(w io.Writer, schema *iceberg.Schema, props iceberg.Properties, groups ...group) error {
+	settings, err := pages.ReadSettings(props)
 	if err != nil {
 		return err
 	}
-	layout, err := pages.NewLayout(c.Schema, settings)
+	layout, err := pages.NewLayout(schema, settings)
 	if err != nil {
 		return err
-	}
-	if observe == nil {
-		observe = func(int, *metrics.Chunk) {}
 	}
 	var sh shred.Shredder
 	var encoder pages.Encoder
-	var f *pages.Writer
-	for _, g := range c.groups {
-		if f == nil {
-			if f, err = pages.Open(w, layout, layout.Plan(g.rows, g.sel, &sh, &encoder)); err != nil {
-				return err
-			}
-		}
-		if err := f.Group(g.rows, g.sel, &sh, &encoder, observe); err != nil {
+	f, err := pages.Open(w, layout, layout.Plan(groups[0].rows, groups[0].sel, &sh, &encoder))
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if err := f.Group(g.rows, g.sel, &sh, &encoder, func(int, *metrics.Chunk) {}); err != nil {
 			return err
 		}
 	}
