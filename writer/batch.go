@@ -48,9 +48,9 @@ type Batch struct {
 	lanes    []*lane
 	byKey    map[string]int32
 	shredder shred.Shredder
+	encoder  pages.Encoder
 	encoded  encoded
 	plan     *pages.Plan // how the next file is encoded
-	sparse   []bool      // by leaf: it has had no value in some row
 	shipping *shipping
 	files    int // begun so far: numbers their names
 	stats    Stats
@@ -62,7 +62,6 @@ type Stats struct {
 	Groups    int // row groups written
 	Rolled    int // files closed because they reached their size
 	Early     int // files closed because memory was short
-	Thinned   int // files closed because a column that had had no nulls met its first
 	Forced    int // times the pool was written out because memory was short
 	Partition int // partitions of the table that were met; one that was closed early and met again counts twice
 }
@@ -90,7 +89,6 @@ func NewBatch(t Table, cfg Config, epoch uint64, at offsets.Position) *Batch {
 		b.broken = fmt.Errorf("table %s cannot be written: %w", t.Name, err)
 		return b
 	}
-	b.sparse = make([]bool, len(b.format.layout.Leaves))
 	return b
 }
 
@@ -188,6 +186,7 @@ func (b *Batch) discard() {
 // forget gives all memory back.
 func (b *Batch) forget() {
 	b.stats.Partition += len(b.byKey)
+	b.encoder = pages.Encoder{}
 	b.pool, b.lanes, b.byKey = pool{}, nil, nil
 	b.shredder = shred.Shredder{}
 	b.budget.Release(b.held)

@@ -3,12 +3,18 @@ package writer
 import (
 	"context"
 	"fmt"
+	"syscall"
 	"testing"
 
 	"github.com/apache/iceberg-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
+	"github.com/sinker-io/sinker/testenv/data"
+	"github.com/sinker-io/sinker/writer/metrics"
+	"github.com/sinker-io/sinker/writer/pages"
+	"github.com/sinker-io/sinker/writer/shred"
 )
 
 // eventSchema is a typical event: 12 columns, the last a struct.
@@ -69,4 +75,99 @@ func BenchmarkBatch(b *testing.B) {
 			b.ReportMetric(float64(size)/rows, "B/row")
 		})
 	}
+}
+
+// encoding is rows of the speed measurements, decoded, to be made into a file that goes nowhere.
+type encoding struct {
+	tb     testing.TB
+	format *format
+	rows   *decode.Rows
+	batch  Batch // for its memory
+	size   count
+}
+
+func newEncoding(tb testing.TB, rows int64) *encoding {
+	tb.Helper()
+	events := data.Events(1)
+	var fields []iceberg.NestedField
+	for i, d := range events.Declared {
+		var typ iceberg.Type = map[string]iceberg.Type{"long": iceberg.Int64Type{}, "timestamptz": iceberg.TimestampTzType{}, "string": iceberg.StringType{},
+			"double": iceberg.Float64Type{}, "boolean": iceberg.BooleanType{}}[d.Type]
+		if typ == nil {
+			typ = &iceberg.StructType{FieldList: []iceberg.NestedField{col(101, "lat", iceberg.Float64Type{}), col(102, "lon", iceberg.Float64Type{})}}
+		}
+		fields = append(fields, iceberg.NestedField{ID: i + 1, Name: d.Name, Type: typ, Required: d.Required})
+	}
+	w := newWorld(tb, schemaOf(fields...), none, nil)
+	format, err := newFormat(w.table, w.cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	e := &encoding{tb: tb, format: format, rows: decode.NewRows(w.table.Schema)}
+	for i := range rows {
+		_, value := events.Row(i)
+		if err := w.cfg.Decoder.Append(e.rows, &kgo.Record{Offset: i, Value: value}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return e
+}
+
+// write writes a file with one row group.
+func (e *encoding) write() {
+	e.size = 0
+	all := shred.Selection{To: e.rows.N}
+	plan := e.format.layout.Plan(e.rows, all, &e.batch.shredder, &e.batch.encoder)
+	f, err := pages.Open(&e.size, e.format.layout, plan)
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+	m := metrics.New(e.format.layout.Leaves, e.format.modes)
+	if err := f.Group(e.rows, all, &e.batch.shredder, &e.batch.encoder, m.Observe); err != nil {
+		e.tb.Fatal(err)
+	}
+	if _, err := f.Close(); err != nil {
+		e.tb.Fatal(err)
+	}
+}
+
+// BenchmarkEncode turns the rows of the speed measurements, decoded beforehand, into a row group.
+func BenchmarkEncode(b *testing.B) {
+	const rows = 200_000
+	e := newEncoding(b, rows)
+	e.write() // the memory that is kept
+	b.ReportAllocs()
+	before := processorTime(b)
+	for b.Loop() {
+		e.write()
+	}
+	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N)/rows, "cpu-ns/row")
+	b.ReportMetric(float64(e.size)/rows, "B/row")
+}
+
+// Whatever is allocated is allocated per file, row group and column, not per row.
+func TestEncode_AllocatesNothingPerRow(t *testing.T) {
+	allocations := func(rows int64) float64 {
+		e := newEncoding(t, rows)
+		e.write()
+		return testing.AllocsPerRun(5, e.write)
+	}
+	const few, many = 5_000, 50_000
+	if n := (allocations(many) - allocations(few)) / (many - few); n > 0.01 {
+		t.Errorf("%.3f allocations a row", n)
+	}
+}
+
+// count is how many bytes were written to it.
+type count int
+
+func (c *count) Write(p []byte) (int, error) { *c += count(len(p)); return len(p), nil }
+
+// processorTime is what the process has used so far, in nanoseconds: on a machine that others use it says more than time does.
+func processorTime(b *testing.B) int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }

@@ -5,8 +5,9 @@
 // Abort. Seal gives a manifest: the files, checked against the store, and the offsets they account for.
 //
 // The rooms below it each know one thing: partition computes partitions of rows, shred turns columns into Parquet's
-// levels and values, metrics bounds them for manifests, pages writes row groups (the only one that knows the Parquet
-// library). A row goes decode.Rows -> pool -> row group of its partition's file -> store.
+// levels and values, pages encodes row groups (the only one that knows the Parquet library, which makes schema and footer),
+// metrics makes a file's bounds of those of its chunks, pagestest knows random tables and the truth about them.
+// A row goes decode.Rows -> pool -> row group of its partition's file -> store.
 //
 // # Not obvious
 //
@@ -17,7 +18,7 @@
 //   - Sizes of files are met by cutting row groups by what earlier rows came to, since a file's size is only known
 //     at the border of a row group.
 //   - Files below 4 MiB stay in memory and are stored with one request, eight at a time; larger ones stream.
-//   - Bounds in manifests are computed from the columns. Those of the footers leave out long values, and a reader that
+//   - Bounds in manifests come from the encoder, chunk by chunk. Those of the footers leave out some long values, and who
 //     took them for the file's would lose rows.
 //   - Files have no sort order: rows are in the order of the log within a partition, and nothing more is claimed.
 package writer

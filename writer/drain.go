@@ -52,9 +52,6 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 	}
 	b.pool.size()
 	b.touched = true
-	if err := b.thin(ctx); err != nil {
-		return err
-	}
 	if len(b.pool.lane) == 0 {
 		if err := b.write(ctx, b.lanes[0], shred.Selection{To: b.pool.len()}); err != nil {
 			return err
@@ -84,30 +81,6 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 	return nil
 }
 
-// thin notes the leaves that have met their first null. The files that are open may count on there being none, so they end.
-func (b *Batch) thin(ctx context.Context) error {
-	news := false
-	for i := range b.format.layout.Leaves {
-		if !b.sparse[i] && b.format.layout.Leaves[i].Nulls(b.pool.rows) {
-			b.sparse[i], news = true, true
-		}
-	}
-	if !news || b.plan == nil {
-		return nil
-	}
-	b.plan = nil
-	for _, l := range b.lanes {
-		if l.file == nil {
-			continue
-		}
-		b.stats.Thinned++
-		if err := b.ship(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // keeps tells whether there is memory for f to stay open, and takes it. With many partitions the open files can
 // outgrow the pool that they are fed from.
 func (b *Batch) keeps(f *dataFile) bool {
@@ -134,7 +107,7 @@ func (b *Batch) write(ctx context.Context, l *lane, sel shred.Selection) error {
 		var head shred.Selection
 		head, sel = sel.Cut(min(b.room(f), sel.Len()))
 		before := f.out.size
-		if err := f.pages.Group(b.pool.rows, head, &b.shredder, f.metrics.Observe); err != nil {
+		if err := f.pages.Group(b.pool.rows, head, &b.shredder, &b.encoder, f.metrics.Observe); err != nil {
 			return err
 		}
 		f.rows += int64(head.Len())
@@ -177,7 +150,7 @@ func (b *Batch) room(f *dataFile) int {
 // begin opens a file for l, encoded as the rows of sel suggest.
 func (b *Batch) begin(l *lane, sel shred.Selection) error {
 	if b.plan == nil || sel.Len() >= 4*b.plan.Rows {
-		b.plan = b.format.layout.Plan(b.pool.rows, sel, &b.shredder, b.sparse)
+		b.plan = b.format.layout.Plan(b.pool.rows, sel, &b.shredder, &b.encoder)
 	}
 	f := &dataFile{
 		number: b.files, tuple: l.tuple, leaves: len(b.format.layout.Leaves),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/sinker-io/sinker/writer/pages"
 	"github.com/sinker-io/sinker/writer/shred"
 )
 
@@ -31,7 +32,7 @@ func (b *Batch) poolLimit() int64 {
 // usage is what the batch holds in memory now. The rows of the pool count half as much again: what it takes to write
 // them out.
 func (b *Batch) usage() int64 {
-	n := b.pool.memory() + b.pool.size()/2 + b.shredder.Memory()
+	n := b.pool.memory() + b.pool.size()/2 + b.shredder.Memory() + b.encoder.Memory()
 	if b.touched || len(b.lanes) <= manyLanes { // the few files that stream change by themselves
 		b.touched, b.open = false, int64(len(b.lanes))*laneMemory
 		for _, l := range b.lanes {
@@ -69,7 +70,7 @@ func (b *Batch) reserve(ctx context.Context, n int64) error {
 			return err
 		}
 		b.pool = pool{}
-		b.shredder = shred.Shredder{}
+		b.shredder, b.encoder = shred.Shredder{}, pages.Encoder{}
 		b.settle()
 	}
 	for !b.grab(n) {

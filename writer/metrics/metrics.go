@@ -1,8 +1,8 @@
 // Package metrics counts and bounds the columns of one data file, so that readers can skip it, and rightly so: for
 // every value of a column lower <= value <= upper, or there is no bound.
 //
-// Everything is computed from the columns that are written, never from a footer: footers leave out what is long, and
-// hold nothing about NaN.
+// Everything comes from the values of column chunks as they are written, never from a footer: footers leave out what is
+// long, and hold nothing about NaN.
 package metrics
 
 import (
@@ -15,126 +15,81 @@ import (
 	"github.com/sinker-io/sinker/writer/shred"
 )
 
-// Collector sees all batches of one file. It belongs to one goroutine.
+// Chunk is what a column chunk holds. Lo and Hi and their like are its least and its greatest value that is not NaN, by the
+// type of its leaf: F for floats, B for text, values of one length and decimals, the others for whole numbers and booleans.
+type Chunk struct {
+	Entries, Values, NaNs int64
+	Bounded               bool // there are bounds
+	Lo, Hi                int64
+	FLo, FHi              float64
+	BLo, BHi              []byte // decimals: 16 bytes, little endian
+}
+
+// Collector sees all chunks of one file. It belongs to one goroutine.
 type Collector struct {
 	leaves  []shred.Leaf
 	modes   []Mode
-	columns []column
-}
-
-// column is what is known of one leaf.
-type column struct {
-	rows, nulls, nans int64
-	seen              bool // lo and hi are set
-	lo, hi            int64
-	flo, fhi          float64
-	blo, bhi          []byte
+	columns []Chunk
 }
 
 // New starts a file. modes come from Modes, one per leaf.
 func New(leaves []shred.Leaf, modes []Mode) *Collector {
-	return &Collector{leaves: leaves, modes: modes, columns: make([]column, len(leaves))}
+	return &Collector{leaves: leaves, modes: modes, columns: make([]Chunk, len(leaves))}
 }
 
 // Memory is about how many bytes the collector holds.
 func (c *Collector) Memory() int64 {
 	n := int64(len(c.columns)) * 128
 	for i := range c.columns {
-		n += int64(cap(c.columns[i].blo) + cap(c.columns[i].bhi))
+		n += int64(cap(c.columns[i].BLo) + cap(c.columns[i].BHi))
 	}
 	return n
 }
 
-// Observe takes a batch of leaf i in.
-func (c *Collector) Observe(i int, b *shred.Batch) {
+// Observe takes a chunk of leaf i in. It keeps nothing of it.
+func (c *Collector) Observe(i int, chunk *Chunk) {
 	mode, leaf := c.modes[i], &c.leaves[i]
 	if leaf.MaxRep > 0 || mode.Kind == None {
 		return
 	}
 	col := &c.columns[i]
-	col.rows += int64(b.N)
-	col.nulls += int64(b.N - b.Values())
-	switch leaf.Kind {
-	case shred.F32:
-		for _, v := range b.F32 {
-			col.float(float64(v))
-		}
-		return
-	case shred.F64:
-		for _, v := range b.F64 {
-			col.float(v)
-		}
+	col.Entries += chunk.Entries
+	col.Values += chunk.Values
+	col.NaNs += chunk.NaNs
+	if mode.Kind == Counts || !chunk.Bounded {
 		return
 	}
-	if mode.Kind == Counts || b.Values() == 0 {
-		return
-	}
+	first := !col.Bounded
+	col.Bounded = true
 	switch leaf.Kind {
-	case shred.Bool:
-		for _, v := range b.Bools {
-			n := int64(0)
-			if v {
-				n = 1
-			}
-			col.integers(n, n)
+	case shred.F32, shred.F64:
+		if first || chunk.FLo < col.FLo {
+			col.FLo = chunk.FLo
 		}
-	case shred.I32:
-		lo, hi := extremes(b.I32)
-		col.integers(int64(lo), int64(hi))
-	case shred.I64:
-		col.integers(extremes(b.I64))
-	case shred.Decimal:
-		for _, v := range b.Bytes {
-			col.bytes(v, compareDecimals)
+		if first || chunk.FHi > col.FHi {
+			col.FHi = chunk.FHi
+		}
+	case shred.Bytes, shred.Fixed, shred.Decimal:
+		compare, keep := bytes.Compare, math.MaxInt
+		if leaf.Kind == shred.Decimal {
+			compare = compareDecimals
+		} else {
+			keep = mode.keep(leaf.Field.Type)
+		}
+		lo, hi := chunk.BLo[:min(len(chunk.BLo), keep)], chunk.BHi[:min(len(chunk.BHi), keep)]
+		if first || compare(lo, col.BLo) < 0 {
+			col.BLo = append(col.BLo[:0], lo...)
+		}
+		if first || compare(hi, col.BHi) > 0 {
+			col.BHi = append(col.BHi[:0], hi...)
 		}
 	default:
-		keep := mode.keep(leaf.Field.Type)
-		for _, v := range b.Bytes {
-			col.bytes(v[:min(len(v), keep)], bytes.Compare)
+		if first || chunk.Lo < col.Lo {
+			col.Lo = chunk.Lo
 		}
-	}
-}
-
-func extremes[T int32 | int64](values []T) (lo, hi T) {
-	lo, hi = values[0], values[0]
-	for _, v := range values[1:] {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	return lo, hi
-}
-
-func (c *column) integers(lo, hi int64) {
-	if !c.seen {
-		c.seen, c.lo, c.hi = true, lo, hi
-		return
-	}
-	c.lo, c.hi = min(c.lo, lo), max(c.hi, hi)
-}
-
-func (c *column) float(v float64) {
-	switch {
-	case v != v:
-		c.nans++
-	case !c.seen:
-		c.seen, c.flo, c.fhi = true, v, v
-	default:
-		if v < c.flo {
-			c.flo = v
+		if first || chunk.Hi > col.Hi {
+			col.Hi = chunk.Hi
 		}
-		if v > c.fhi {
-			c.fhi = v
-		}
-	}
-}
-
-func (c *column) bytes(v []byte, compare func(a, b []byte) int) {
-	switch {
-	case !c.seen:
-		c.seen, c.blo, c.bhi = true, append(c.blo[:0], v...), append(c.bhi[:0], v...)
-	case compare(v, c.blo) < 0:
-		c.blo = append(c.blo[:0], v...)
-	case compare(v, c.bhi) > 0:
-		c.bhi = append(c.bhi[:0], v...)
 	}
 }
 
@@ -169,11 +124,11 @@ func (c *Collector) Metrics() Metrics {
 			continue
 		}
 		id := leaf.Field.ID
-		m.Values[id], m.Nulls[id] = col.rows, col.nulls
+		m.Values[id], m.Nulls[id] = col.Entries, col.Entries-col.Values
 		if leaf.Kind == shred.F32 || leaf.Kind == shred.F64 {
-			m.NaNs[id] = col.nans
+			m.NaNs[id] = col.NaNs
 		}
-		if !col.seen || mode.Kind == Counts {
+		if !col.Bounded || mode.Kind == Counts {
 			continue
 		}
 		m.Lower[id] = col.lower(leaf, mode)
@@ -185,31 +140,31 @@ func (c *Collector) Metrics() Metrics {
 }
 
 // lower is the bound in the single-value serialisation of the specification.
-func (c *column) lower(leaf *shred.Leaf, mode Mode) []byte {
+func (c *Chunk) lower(leaf *shred.Leaf, mode Mode) []byte {
 	switch leaf.Kind {
 	case shred.F32, shred.F64:
-		if c.flo == 0 { // readers disagree whether -0.0 is below 0.0: bound both
+		if c.FLo == 0 { // readers disagree whether -0.0 is below 0.0: bound both
 			return float(leaf, math.Copysign(0, -1))
 		}
-		return float(leaf, c.flo)
+		return float(leaf, c.FLo)
 	case shred.Bytes, shred.Fixed, shred.Decimal:
-		return cutLower(leaf.Field.Type, c.blo, mode)
+		return CutLower(leaf.Field.Type, c.BLo, mode)
 	}
-	return integer(leaf.Kind, c.lo)
+	return integer(leaf.Kind, c.Lo)
 }
 
 // upper is the same; false if no value that short is above all values.
-func (c *column) upper(leaf *shred.Leaf, mode Mode) ([]byte, bool) {
+func (c *Chunk) upper(leaf *shred.Leaf, mode Mode) ([]byte, bool) {
 	switch leaf.Kind {
 	case shred.F32, shred.F64:
-		if c.fhi == 0 {
+		if c.FHi == 0 {
 			return float(leaf, 0), true
 		}
-		return float(leaf, c.fhi), true
+		return float(leaf, c.FHi), true
 	case shred.Bytes, shred.Fixed, shred.Decimal:
-		return cutUpper(leaf.Field.Type, c.bhi, mode)
+		return CutUpper(leaf.Field.Type, c.BHi, mode)
 	}
-	return integer(leaf.Kind, c.hi), true
+	return integer(leaf.Kind, c.Hi), true
 }
 
 func integer(kind shred.Kind, v int64) []byte {

@@ -7,8 +7,8 @@ import (
 	"github.com/apache/iceberg-go"
 )
 
-// cutLower is v, or a shorter value that is not above it.
-func cutLower(t iceberg.Type, v []byte, mode Mode) []byte {
+// CutLower is v, or a shorter value that is not above it.
+func CutLower(t iceberg.Type, v []byte, mode Mode) []byte {
 	switch t.(type) {
 	case iceberg.DecimalType:
 		return fewest(v)
@@ -22,8 +22,8 @@ func cutLower(t iceberg.Type, v []byte, mode Mode) []byte {
 	return notNil(bytes.Clone(head))
 }
 
-// cutUpper is v, or a shorter value that is above it and all that begin like it; false if there is none.
-func cutUpper(t iceberg.Type, v []byte, mode Mode) ([]byte, bool) {
+// CutUpper is v, or a shorter value that is above it and all that begin like it; false if there is none.
+func CutUpper(t iceberg.Type, v []byte, mode Mode) ([]byte, bool) {
 	switch t.(type) {
 	case iceberg.DecimalType:
 		return fewest(v), true

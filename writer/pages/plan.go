@@ -1,84 +1,27 @@
 package pages
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"math"
-
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/iceberg-go"
 
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/writer/shred"
 )
 
-// Plan is how each column of a file is encoded. It is immutable, and good for many files.
+// Plan is which columns of a file have dictionaries, until one has grown too large. It is good for many files of the same
+// table, one after the other, and remembers what did not pay.
 type Plan struct {
-	Rows  int // how many rows it was made from: a plan made from many more is better
-	props *parquet.WriterProperties
+	Rows       int // how many rows it was made from: a plan made from many more is better
+	dictionary []bool
 }
 
-// createdBy has the form that readers take apart to find out whether to trust statistics.
-const createdBy = "sinker version 1.0.0 (build arrow-go-18.8.0)"
-
-// Plan looks at a sample of the rows: a dictionary where few values repeat, deltas for whole numbers and lengths. Leaves
-// that are sparse get no deltas: Iceberg's vectorised reader for Spark (seen with 1.11.0) fails on a page of deltas that holds no value.
-func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, sparse []bool) *Plan {
-	s := l.settings
-	opts := []parquet.WriterProperty{
-		parquet.WithCreatedBy(createdBy),
-		parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithDataPageVersion(parquet.DataPageV1),
-		parquet.WithCompression(s.Codec),
-		parquet.WithCompressionLevel(s.Level),
-		parquet.WithDataPageSize(s.PageBytes),
-		parquet.WithDictionaryPageSizeLimit(s.DictBytes),
-		parquet.WithDictionaryDefault(false),
-		parquet.WithBatchSize(math.MaxInt32), // portions are cut here, at the borders of rows
-		parquet.WithStats(true),
-		parquet.WithMaxBloomFilterBytes(s.BloomBytes),
-	}
+// Plan looks at a sample of the rows: a dictionary where few values repeat.
+func (l *Layout) Plan(rows *decode.Rows, sel shred.Selection, sh *shred.Shredder, e *Encoder) *Plan {
+	p := &Plan{Rows: sel.Len(), dictionary: make([]bool, len(l.Leaves))}
 	sample := spread(sel)
 	for i := range l.Leaves {
-		leaf := &l.Leaves[i]
-		path := parquet.ColumnPath(leaf.Path).String()
-		if l.shared[path] {
-			continue // the library tells columns apart by this path
-		}
-		if s.Bloom[leaf.Name] && leaf.MaxRep == 0 {
-			opts = append(opts, parquet.WithBloomFilterEnabledFor(path, true))
-			if rate, ok := s.BloomRate[leaf.Name]; ok {
-				opts = append(opts, parquet.WithBloomFilterFPPFor(path, rate))
-			}
-		}
-		if leaf.Kind == shred.Bool {
-			continue
-		}
-		if l.wantsDictionary(rows, sample, sel.Len(), leaf, sh) {
-			opts = append(opts, parquet.WithDictionaryFor(path, true))
-			continue
-		}
-		if s.Compact && !sparse[i] {
-			if e, ok := delta(leaf); ok {
-				opts = append(opts, parquet.WithEncodingFor(path, e))
-			}
-		}
+		p.dictionary[i] = l.forms[i].class != booleans && l.wantsDictionary(rows, sample, sel.Len(), i, sh, e)
 	}
-	return &Plan{Rows: sel.Len(), props: parquet.NewWriterProperties(opts...)}
-}
-
-func delta(leaf *shred.Leaf) (parquet.Encoding, bool) {
-	switch leaf.Kind {
-	case shred.I32, shred.I64:
-		return parquet.Encodings.DeltaBinaryPacked, true
-	case shred.Bytes:
-		return parquet.Encodings.DeltaLengthByteArray, true
-	case shred.Decimal:
-		if t, ok := leaf.Field.Type.(iceberg.DecimalType); ok && t.Precision() <= 18 {
-			return parquet.Encodings.DeltaBinaryPacked, true
-		}
-	}
-	return 0, false
+	return p
 }
 
 // sampleSize is how many rows are looked at.
@@ -94,45 +37,40 @@ func spread(sel shred.Selection) shred.Selection {
 	return shred.Selection{To: n, Index: index}
 }
 
-var seed = maphash.MakeSeed()
-
-func (l *Layout) wantsDictionary(rows *decode.Rows, sample shred.Selection, total int, leaf *shred.Leaf, sh *shred.Shredder) bool {
-	seen := make(map[uint64]struct{}, 64)
+// wantsDictionary tells whether codes for the values of a leaf, and the values once, are shorter than the values.
+func (l *Layout) wantsDictionary(rows *decode.Rows, sample shred.Selection, total, i int, sh *shred.Shredder, e *Encoder) bool {
+	leaf, f := &l.Leaves[i], l.forms[i]
 	values, size := 0, 0
+	e.leaf, e.form = leaf, f
+	e.dict.start()
 	_ = sh.Each(rows, sample, leaf, step, func(b *shred.Batch) error {
-		var buf [8]byte
-		number := func(v uint64) {
-			binary.LittleEndian.PutUint64(buf[:], v)
-			seen[maphash.Bytes(seed, buf[:])] = struct{}{}
-		}
-		for _, v := range b.I32 {
-			number(uint64(v))
-		}
-		for _, v := range b.I64 {
-			number(uint64(v))
-		}
-		for _, v := range b.F32 {
-			number(uint64(math.Float32bits(v)))
-		}
-		for _, v := range b.F64 {
-			number(math.Float64bits(v))
+		n := b.Values()
+		values += n
+		if f.class == numbers {
+			e.codes = e.dict.addNumbers(e.codes[:0], e.widen(b, 0, n))
+			return nil
 		}
 		for _, v := range b.Bytes {
-			seen[maphash.Bytes(seed, v)] = struct{}{}
 			size += len(v)
 		}
-		values += b.Values()
+		for at := 0; at < n && e.dict.size(0) <= int(l.settings.DictBytes); at += hashedAtOnce {
+			e.codes = e.dict.addText(e.codes[:0], b.Bytes[at:min(at+hashedAtOnce, n)], 0)
+		}
 		return nil
 	})
-	if values < 64 {
+	if values < 64 || e.dict.size(0) > int(l.settings.DictBytes) {
 		return false
 	}
-	distinct := estimate(values, len(seen))
-	if leaf.Kind != shred.Bytes && leaf.Kind != shred.Fixed {
-		// Numbers are cheap without: only where a code is much shorter than a delta.
-		return len(seen) <= 1024 && distinct <= float64(total)/16
+	distinct := estimate(values, e.dict.n)
+	var width float64
+	switch {
+	case f.class != numbers:
+		width = float64(size)/float64(values) + 4
+	case leaf.Kind == shred.F32 || leaf.Kind == shred.F64:
+		width = float64(f.size)
+	default: // whole numbers are cheap without: only where a code is much shorter than a delta
+		return e.dict.n <= 1024 && distinct <= float64(total)/16
 	}
-	width := float64(size)/float64(values) + 4
 	return distinct <= float64(total)/4 && distinct*width <= float64(l.settings.DictBytes)
 }
 

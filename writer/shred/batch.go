@@ -9,7 +9,7 @@ import (
 type Batch struct {
 	Rows int     // top-level rows
 	N    int     // entries: len(Def) where there are definition levels, else the number of values
-	Def  []int16 // nil if Leaf.MaxDef is 0
+	Def  []int16 // nil if all entries have values
 	Rep  []int16 // nil if Leaf.MaxRep is 0
 
 	Bools []bool
@@ -30,7 +30,6 @@ func (b *Batch) Values() int {
 // Shredder keeps the memory between batches. It belongs to one goroutine.
 type Shredder struct {
 	out       Batch
-	ones      []int16
 	idx, idx2 []int32
 	def, def2 []int16
 	rep, rep2 []int16
@@ -44,7 +43,7 @@ type Shredder struct {
 
 // Memory is how many bytes the shredder holds.
 func (s *Shredder) Memory() int64 {
-	return 2*int64(cap(s.ones)+cap(s.def)+cap(s.def2)+cap(s.rep)+cap(s.rep2)) + 4*int64(cap(s.idx)+cap(s.idx2)) +
+	return 2*int64(cap(s.def)+cap(s.def2)+cap(s.rep)+cap(s.rep2)) + 4*int64(cap(s.idx)+cap(s.idx2)) +
 		int64(cap(s.bools)) + 4*int64(cap(s.i32)+cap(s.f32)) + 8*int64(cap(s.i64)+cap(s.f64)) + 24*int64(cap(s.bytes))
 }
 
@@ -63,15 +62,12 @@ func (s *Shredder) Each(rows *decode.Rows, sel Selection, leaf *Leaf, step int, 
 func (s *Shredder) batch(rows *decode.Rows, sel Selection, leaf *Leaf) *Batch {
 	top := rows.Columns[leaf.top]
 	s.out = Batch{Rows: sel.Len(), N: sel.Len()}
-	if sel.Index == nil && len(leaf.down) == 0 && top.Nulls == 0 && leaf.Kind <= F64 && leaf.Kind != Bool {
-		// The most common case: the values are just as the column has them.
-		if leaf.MaxDef > 0 {
-			s.out.Def = s.allOnes(sel.Len())
+	if !leaf.Nulls(rows) { // the most common case: each row has its value
+		c := top
+		for _, k := range leaf.down {
+			c = c.Children[k]
 		}
-		s.out.I32 = cut(top.I32, sel)
-		s.out.I64 = cut(top.I64, sel)
-		s.out.F32 = cut(top.F32, sel)
-		s.out.F64 = cut(top.F64, sel)
+		s.dense(c, sel, leaf.Kind)
 		return &s.out
 	}
 	s.start(sel)
@@ -95,6 +91,28 @@ func (s *Shredder) batch(rows *decode.Rows, sel Selection, leaf *Leaf) *Batch {
 	return &s.out
 }
 
+// dense gives the values of a column where every row of sel has one.
+func (s *Shredder) dense(c *decode.Column, sel Selection, kind Kind) {
+	switch {
+	case kind == Bytes && sel.Index == nil:
+		s.bytes = s.bytes[:0]
+		from := c.Offsets[sel.From]
+		for _, to := range c.Offsets[sel.From+1 : sel.To+1] {
+			s.bytes = append(s.bytes, c.Bytes[from:to])
+			from = to
+		}
+		s.out.Bytes = s.bytes
+	case sel.Index == nil && I32 <= kind && kind <= F64: // just as the column has them
+		s.out.I32 = cut(c.I32, sel)
+		s.out.I64 = cut(c.I64, sel)
+		s.out.F32 = cut(c.F32, sel)
+		s.out.F64 = cut(c.F64, sel)
+	default:
+		s.rows(sel)
+		s.gather(c, kind)
+	}
+}
+
 func cut[T any](values []T, sel Selection) []T {
 	if len(values) == 0 {
 		return nil
@@ -102,23 +120,20 @@ func cut[T any](values []T, sel Selection) []T {
 	return values[sel.From:sel.To]
 }
 
-func (s *Shredder) allOnes(n int) []int16 {
-	for len(s.ones) < n {
-		s.ones = append(s.ones, 1)
-	}
-	return s.ones[:n]
-}
-
 // start lists the entries of the top-level column. An entry of -1 is one that ended above: something on its way
 // down was null or empty.
 func (s *Shredder) start(sel Selection) {
-	n := sel.Len()
-	s.idx, s.def, s.rep = grow(s.idx, n), grow(s.def, n), grow(s.rep, n)
-	for k := range n {
-		s.idx[k] = int32(sel.Row(k))
-	}
+	s.rows(sel)
+	s.def, s.rep = grow(s.def, sel.Len()), grow(s.rep, sel.Len())
 	clear(s.def)
 	clear(s.rep)
+}
+
+func (s *Shredder) rows(sel Selection) {
+	s.idx = grow(s.idx, sel.Len())
+	for k := range s.idx {
+		s.idx[k] = int32(sel.Row(k))
+	}
 }
 
 func grow[T any](b []T, n int) []T {
