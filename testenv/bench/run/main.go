@@ -1,0 +1,96 @@
+// Command run measures sinker on real servers: see package bench.
+//
+//	go run ./testenv/bench/run commits [--commits 10000] [--catalogs rest,postgresql] [--partitions 64]
+//	go run ./testenv/bench/run throughput [--rows 10000000] [--runs 3] [--shapes events,six,lineitem] [--programs sinker,duckdb-2,duckdb-1,connect]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/sinker-io/sinker/testenv/bench"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, args []string) (err error) {
+	if len(args) == 0 {
+		return errors.New("say what to measure: throughput, commits")
+	}
+	var o bench.Options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.Int64Var(&o.Rows, "rows", 10_000_000, "in a topic")
+	flags.IntVar(&o.Runs, "runs", 3, "of every program, round by round")
+	flags.StringVar(&o.Every, "every", "1s", "commit.every of sinker")
+	flags.StringVar(&o.Memory, "memory", "256MiB", "memory of sinker")
+	shapes := flags.String("shapes", bench.Events, "rows to measure with: "+strings.Join([]string{bench.Events, bench.Six, bench.Lineitem}, ", "))
+	programs := flags.String("programs", strings.Join([]string{bench.Sinker, bench.DuckDB2, bench.DuckDB1, bench.Peer}, ","), "what to measure")
+	partitions := flags.Int("partitions", 8, "of a topic")
+	commits := flags.Int("commits", 10_000, "how many commits to make, of one small batch each")
+	catalogs := flags.String("catalogs", bench.REST+","+bench.PostgreSQL, "where to commit")
+	flags.StringVar(&o.Dir, "dir", "", "where servers and runs keep what they leave; none: a temporary folder that is removed")
+	flags.StringVar(&o.Binary, "binary", "", "of sinker; none: it is built")
+	results := flags.String("results", filepath.Join(".cache", "bench"), "folder for the raw results")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	o.Partitions = int32(*partitions)
+	o.Shapes, o.Programs = strings.Split(*shapes, ","), strings.Split(*programs, ",")
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "sinker-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	}
+	if o.Binary == "" && args[0] != "commits" {
+		if o.Binary, err = build(ctx, o.Dir); err != nil {
+			return err
+		}
+	}
+	switch args[0] {
+	case "commits":
+		for _, on := range strings.Split(*catalogs, ",") {
+			costs, err := bench.Commits(ctx, out, o, on, *commits)
+			err = errors.Join(err, bench.Save(*results, "commits-"+on, bench.Session{Options: o, Machine: bench.ThisMachine(), Costs: costs}))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	case "throughput":
+		runs, err := bench.Throughput(ctx, out, o)
+		if len(runs) > 0 {
+			err = errors.Join(err, bench.Save(*results, "throughput", bench.Session{Options: o, Machine: bench.ThisMachine(), Runs: runs}))
+			fmt.Fprint(out, "\n", bench.Tables(runs))
+		}
+		return err
+	}
+	return fmt.Errorf("there is nothing called %q to measure", args[0])
+}
+
+// build makes the binary that is measured, as `make build` does.
+func build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "sinker")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", path, "github.com/sinker-io/sinker/cmd/sinker")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build sinker: %w\n%s", err, text)
+	}
+	return path, nil
+}
