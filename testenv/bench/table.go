@@ -27,10 +27,11 @@ type Machine struct {
 
 // Session is everything that one call of the command measured.
 type Session struct {
-	Options Options `json:"options"`
-	Machine Machine `json:"machine"`
-	Runs    []Run   `json:"runs,omitempty"`
-	Costs   []Cost  `json:"costs,omitempty"`
+	Options   Options    `json:"options"`
+	Machine   Machine    `json:"machine"`
+	Runs      []Run      `json:"runs,omitempty"`
+	Costs     []Cost     `json:"costs,omitempty"`
+	Freshness *Freshness `json:"freshness,omitempty"`
 }
 
 // ThisMachine describes the machine that this process runs on.

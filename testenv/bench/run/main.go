@@ -1,6 +1,7 @@
 // Command run measures sinker on real servers: see package bench.
 //
 //	go run ./testenv/bench/run commits [--commits 10000] [--catalogs rest,postgresql] [--partitions 64]
+//	go run ./testenv/bench/run freshness [--rate 10000] [--length 1m]
 //	go run ./testenv/bench/run throughput [--rows 10000000] [--runs 3] [--shapes events,six,lineitem] [--programs sinker,duckdb-2,duckdb-1,connect]
 package main
 
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sinker-io/sinker/testenv/bench"
 )
@@ -31,7 +33,7 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("say what to measure: throughput, commits")
+		return errors.New("say what to measure: throughput, commits, freshness")
 	}
 	var o bench.Options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -44,6 +46,8 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	partitions := flags.Int("partitions", 8, "of a topic")
 	commits := flags.Int("commits", 10_000, "how many commits to make, of one small batch each")
 	catalogs := flags.String("catalogs", bench.REST+","+bench.PostgreSQL, "where to commit")
+	rate := flags.Int("rate", 10_000, "records per second, for freshness")
+	length := flags.Duration("length", time.Minute, "how long to produce, for freshness")
 	flags.StringVar(&o.Dir, "dir", "", "where servers and runs keep what they leave; none: a temporary folder that is removed")
 	flags.StringVar(&o.Binary, "binary", "", "of sinker; none: it is built")
 	results := flags.String("results", filepath.Join(".cache", "bench"), "folder for the raw results")
@@ -73,6 +77,13 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 			}
 		}
 		return nil
+	case "freshness":
+		f, err := bench.Fresh(ctx, out, o, *rate, *length)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out, f)
+		return bench.Save(*results, "freshness", bench.Session{Options: o, Machine: bench.ThisMachine(), Freshness: &f})
 	case "throughput":
 		runs, err := bench.Throughput(ctx, out, o)
 		if len(runs) > 0 {
