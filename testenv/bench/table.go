@@ -31,6 +31,7 @@ type Session struct {
 	Machine   Machine    `json:"machine"`
 	Runs      []Run      `json:"runs,omitempty"`
 	Costs     []Cost     `json:"costs,omitempty"`
+	Profile   *Profiled  `json:"profile,omitempty"`
 	Freshness *Freshness `json:"freshness,omitempty"`
 }
 

@@ -2,6 +2,7 @@
 //
 //	go run ./testenv/bench/run commits [--commits 10000] [--catalogs rest,postgresql] [--partitions 64]
 //	go run ./testenv/bench/run freshness [--rate 10000] [--length 1m]
+//	go run ./testenv/bench/run profile [--shapes events]
 //	go run ./testenv/bench/run throughput [--rows 10000000] [--runs 3] [--shapes events,six,lineitem] [--programs sinker,duckdb-2,duckdb-1,connect]
 package main
 
@@ -33,7 +34,7 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("say what to measure: throughput, commits, freshness")
+		return errors.New("say what to measure: throughput, commits, freshness, profile")
 	}
 	var o bench.Options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -48,6 +49,7 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	catalogs := flags.String("catalogs", bench.REST+","+bench.PostgreSQL, "where to commit")
 	rate := flags.Int("rate", 10_000, "records per second, for freshness")
 	length := flags.Duration("length", time.Minute, "how long to produce, for freshness")
+	profiles := flags.String("profiles", filepath.Join(".cache", "profile"), "folder for profiles")
 	flags.StringVar(&o.Dir, "dir", "", "where servers and runs keep what they leave; none: a temporary folder that is removed")
 	flags.StringVar(&o.Binary, "binary", "", "of sinker; none: it is built")
 	results := flags.String("results", filepath.Join(".cache", "bench"), "folder for the raw results")
@@ -62,7 +64,7 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
 	}
-	if o.Binary == "" && args[0] != "commits" {
+	if o.Binary == "" && args[0] != "commits" && args[0] != "profile" {
 		if o.Binary, err = build(ctx, o.Dir); err != nil {
 			return err
 		}
@@ -84,6 +86,13 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		}
 		fmt.Fprintln(out, f)
 		return bench.Save(*results, "freshness", bench.Session{Options: o, Machine: bench.ThisMachine(), Freshness: &f})
+	case "profile":
+		p, err := bench.Profile(ctx, out, o, *profiles)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "\n%s\n%s", p.StageTable(), p.TopTable())
+		return bench.Save(*results, "profile-"+o.Shapes[0], bench.Session{Options: o, Machine: bench.ThisMachine(), Profile: &p})
 	case "throughput":
 		runs, err := bench.Throughput(ctx, out, o)
 		if len(runs) > 0 {
