@@ -3,6 +3,7 @@
 //	go run ./testenv/bench/run commits [--commits 10000] [--catalogs rest,postgresql] [--partitions 64]
 //	go run ./testenv/bench/run freshness [--rate 10000] [--length 1m]
 //	go run ./testenv/bench/run profile [--shapes events]
+//	go run ./testenv/bench/run report [--write docs/benchmarks.md]     from what the others have measured
 //	go run ./testenv/bench/run throughput [--rows 10000000] [--runs 3] [--shapes events,six,lineitem] [--programs sinker,duckdb-2,duckdb-1,connect]
 package main
 
@@ -34,7 +35,7 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("say what to measure: throughput, commits, freshness, profile")
+		return errors.New("say what to measure: throughput, commits, freshness, profile, report")
 	}
 	var o bench.Options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -50,6 +51,7 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	rate := flags.Int("rate", 10_000, "records per second, for freshness")
 	length := flags.Duration("length", time.Minute, "how long to produce, for freshness")
 	profiles := flags.String("profiles", filepath.Join(".cache", "profile"), "folder for profiles")
+	document := flags.String("write", filepath.Join("docs", "benchmarks.md"), "document whose generated part report renews")
 	flags.StringVar(&o.Dir, "dir", "", "where servers and runs keep what they leave; none: a temporary folder that is removed")
 	flags.StringVar(&o.Binary, "binary", "", "of sinker; none: it is built")
 	results := flags.String("results", filepath.Join(".cache", "bench"), "folder for the raw results")
@@ -64,12 +66,21 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
 	}
-	if o.Binary == "" && args[0] != "commits" && args[0] != "profile" {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
+	if o.Binary == "" && (args[0] == "throughput" || args[0] == "freshness") {
 		if o.Binary, err = build(ctx, o.Dir); err != nil {
 			return err
 		}
 	}
 	switch args[0] {
+	case "report":
+		sessions, err := bench.Load(*results)
+		if err != nil {
+			return err
+		}
+		return bench.Write(*document, sessions)
 	case "commits":
 		for _, on := range strings.Split(*catalogs, ",") {
 			costs, err := bench.Commits(ctx, out, o, on, *commits)
