@@ -79,6 +79,7 @@ type rig struct {
 	world   *real.World
 	more    []*real.Server // that are not of the set
 	servers string         // the folder of all of them
+	logs    string         // the folder of what the runs leave
 	out     io.Writer
 	began   time.Time
 	runs    int // numbers tables, groups and log files
@@ -91,6 +92,9 @@ func start(ctx context.Context, out io.Writer, o Options, kind real.Kind) (*rig,
 		return nil, err
 	}
 	r := &rig{Options: o, set: real.NewSet(dir), servers: dir, out: out, began: time.Now()}
+	if r.logs, err = os.MkdirTemp(o.Dir, "runs-"); err != nil {
+		return nil, err
+	}
 	if r.world, err = r.set.World(ctx, kind); err != nil {
 		return nil, errors.Join(err, r.set.Stop())
 	}

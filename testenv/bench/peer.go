@@ -155,7 +155,7 @@ func (r *rig) worker(ctx context.Context, name, control, topic, table string) (*
 	if err := l.Close(); err != nil {
 		return nil, "", err
 	}
-	dir := filepath.Join(r.Dir, "runs", name)
+	dir := filepath.Join(r.logs, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, "", err
 	}

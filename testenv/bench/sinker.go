@@ -36,15 +36,11 @@ type process struct {
 
 // launch runs sinker on one table.
 func (r *rig) launch(ctx context.Context, name string, c world.Config, more ...string) (*process, error) {
-	dir := filepath.Join(r.Dir, "runs")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	conf := filepath.Join(dir, name+".yaml")
+	conf := filepath.Join(r.logs, name+".yaml")
 	if err := os.WriteFile(conf, []byte(c.YAML(r.world, "off")), 0o644); err != nil {
 		return nil, err
 	}
-	p := &process{Server: real.New(name, dir, func() *exec.Cmd {
+	p := &process{Server: real.New(name, r.logs, func() *exec.Cmd {
 		cmd := exec.Command(r.Binary, "run", "-c", conf, "--log-format", "json")
 		cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true", "SINKER_TEST_SECRET="+r.world.S3.SecretKey)
 		cmd.Env = append(cmd.Env, more...)
