@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"time"
@@ -83,7 +84,12 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		return bench.Write(*document, sessions)
 	case "commits":
 		for _, on := range strings.Split(*catalogs, ",") {
+			stop, err := profileOwn(filepath.Join(*profiles, "commits-"+on+".pprof"))
+			if err != nil {
+				return err
+			}
 			costs, err := bench.Commits(ctx, out, o, on, *commits)
+			err = errors.Join(err, stop())
 			err = errors.Join(err, bench.Save(*results, "commits-"+on, bench.Session{Options: o, Machine: bench.ThisMachine(), Costs: costs}))
 			if err != nil {
 				return err
@@ -113,6 +119,24 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		return err
 	}
 	return fmt.Errorf("there is nothing called %q to measure", args[0])
+}
+
+// profileOwn profiles this process until what it returns is called: commits are made in it.
+func profileOwn(file string) (stop func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 // build makes the binary that is measured, as `make build` does.
