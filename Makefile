@@ -115,8 +115,9 @@ bench-peer: needs ## sinker, Iceberg's Kafka Connect sink and DuckDB on real ser
 	go run ./testenv/bench/run report
 
 .PHONY: profile
-profile: needs ## CPU and allocations of a run at full rate, by stage; .cache/profile holds the profiles
+profile: needs ## CPU and allocations of a run at full rate, by stage; .cache/profile holds the profiles, docs/performance.md the tables
 	go run ./testenv/bench/run profile $(BENCH)
+	go run ./testenv/bench/run report
 
 .PHONY: docs
 docs: ## make again what is generated from the code

@@ -114,7 +114,7 @@ func TestWrite_RenewsOnlyItsPart(t *testing.T) {
 	}
 	var last string
 	for range 2 {
-		if err := Write(file, sessions); err != nil {
+		if err := Write(file, file, sessions); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(file)

@@ -3,8 +3,10 @@ package bench
 import (
 	"fmt"
 	"image/color"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -68,6 +70,17 @@ func save(p *plot.Plot, file string) error {
 	return nil
 }
 
+// eventRuns are those of the session in which events were measured.
+func eventRuns(sessions map[string]Session) []Run {
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		runs := sessions[name].Runs
+		if slices.Contains(distinct(runs, func(r Run) string { return r.Shape }), Events) {
+			return runs
+		}
+	}
+	return nil
+}
+
 // Plots draws what sessions hold into a folder, and returns the files with what they show.
 func Plots(dir string, sessions map[string]Session) (drawn [][2]string, err error) {
 	add := func(file, shows string, err error) error {
@@ -76,8 +89,8 @@ func Plots(dir string, sessions map[string]Session) (drawn [][2]string, err erro
 		}
 		return err
 	}
-	if runs := sessions["throughput"].Runs; len(runs) > 0 {
-		shape := runs[0].Shape
+	if runs := eventRuns(sessions); len(runs) > 0 {
+		shape := Events
 		names := distinct(runs, func(r Run) string { return r.Program })
 		for _, c := range []struct {
 			file, title, unit string

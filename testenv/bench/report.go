@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +12,7 @@ import (
 )
 
 const (
-	mark = "<!-- generated: make bench-peer -->"
+	mark = "<!-- generated: go run ./testenv/bench/run report -->"
 	done = "<!-- end of the generated part -->"
 )
 
@@ -36,11 +37,37 @@ func Load(dir string) (map[string]Session, error) {
 	return out, nil
 }
 
-// Write renews the generated part of a document from saved sessions, and draws the plots beside it, in a folder of the same name.
-func Write(file string, sessions map[string]Session) error {
+// Write renews the generated parts of two documents from saved sessions: figures, with plots in a folder of the document's name beside
+// it, and profiles by stage. A document of which nothing was measured stays as it is.
+func Write(figures, profiles string, sessions map[string]Session) error {
 	if len(sessions) == 0 {
 		return errors.New("nothing was measured yet")
 	}
+	if part := report(sessions); part != "" {
+		folder := strings.TrimSuffix(filepath.Base(figures), ".md")
+		drawn, err := Plots(filepath.Join(filepath.Dir(figures), folder), sessions)
+		if err != nil {
+			return err
+		}
+		if len(drawn) > 0 {
+			part += "### Plots\n\n"
+			for _, d := range drawn {
+				part += fmt.Sprintf("![%s](%s/%s)\n", d[1], folder, d[0])
+			}
+			part += "\n"
+		}
+		if err := renew(figures, part); err != nil {
+			return err
+		}
+	}
+	if part := stages(sessions); part != "" {
+		return renew(profiles, part)
+	}
+	return nil
+}
+
+// renew replaces what is between the marks of a document.
+func renew(file, part string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -50,28 +77,34 @@ func Write(file string, sessions map[string]Session) error {
 	if !ok || !closed {
 		return fmt.Errorf("%s: it has no place for what is generated: %s … %s", file, mark, done)
 	}
-	folder := strings.TrimSuffix(filepath.Base(file), ".md")
-	drawn, err := Plots(filepath.Join(filepath.Dir(file), folder), sessions)
-	if err != nil {
-		return err
-	}
-	part := report(sessions)
-	if len(drawn) > 0 {
-		part += "### Plots\n\n"
-		for _, d := range drawn {
-			part += fmt.Sprintf("![%s](%s/%s)\n", d[1], folder, d[0])
-		}
-		part += "\n"
-	}
 	return os.WriteFile(file, []byte(head+mark+"\n\n"+part+done+tail), 0o644)
+}
+
+// stages is the profiles as Markdown, one for every shape.
+func stages(sessions map[string]Session) string {
+	var b strings.Builder
+	for _, shape := range []string{Events, Six, Lineitem} {
+		s, ok := sessions["profile-"+shape]
+		if !ok || s.Profile == nil {
+			continue
+		}
+		p := s.Profile
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n`go run ./testenv/bench/run profile --shapes %s --rows %d --every %s --memory %s --partitions %d`: %.0f k rows per CPU second, %.1f bytes a row\n\n%s\n%s\n",
+			shape, s.Machine, shape, s.Options.Rows, s.Options.Every, s.Options.Memory, s.Options.Partitions, p.Run.PerCPU()/1e3, p.Run.PerRow(), p.StageTable(), p.TopTable())
+	}
+	return b.String()
 }
 
 // report is the sessions as Markdown.
 func report(sessions map[string]Session) string {
 	var b strings.Builder
-	if s, ok := sessions["throughput"]; ok {
-		fmt.Fprintf(&b, "### Throughput\n\n%s\n\n`go run ./testenv/bench/run throughput --rows %d --runs %d --every %s --memory %s --partitions %d --shapes %s --programs %s`\n\n",
-			s.Machine, s.Options.Rows, s.Options.Runs, s.Options.Every, s.Options.Memory, s.Options.Partitions, strings.Join(s.Options.Shapes, ","), strings.Join(s.Options.Programs, ","))
+	for _, name := range slices.Sorted(maps.Keys(sessions)) {
+		s := sessions[name]
+		if len(s.Runs) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "### Throughput, %s\n\n%s\n\n`go run ./testenv/bench/run throughput --rows %d --runs %d --every %s --memory %s --partitions %d --shapes %s --programs %s`\n\n",
+			strings.Join(s.Options.Shapes, " and "), s.Machine, s.Options.Rows, s.Options.Runs, s.Options.Every, s.Options.Memory, s.Options.Partitions, strings.Join(s.Options.Shapes, ","), strings.Join(s.Options.Programs, ","))
 		b.WriteString(strings.ReplaceAll(Tables(s.Runs), "### ", "#### "))
 	}
 	if s, ok := sessions["freshness"]; ok && s.Freshness != nil {

@@ -3,7 +3,7 @@
 //	go run ./testenv/bench/run commits [--commits 10000] [--catalogs rest,postgresql] [--partitions 64]
 //	go run ./testenv/bench/run freshness [--rate 10000] [--length 1m]
 //	go run ./testenv/bench/run profile [--shapes events]
-//	go run ./testenv/bench/run report [--write docs/benchmarks.md]     from what the others have measured
+//	go run ./testenv/bench/run report     docs/benchmarks.md and docs/performance.md, from what the others have measured
 //	go run ./testenv/bench/run throughput [--rows 10000000] [--runs 3] [--shapes events,six,lineitem] [--programs sinker,duckdb-2,duckdb-1,connect]
 package main
 
@@ -52,7 +52,8 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	rate := flags.Int("rate", 10_000, "records per second, for freshness")
 	length := flags.Duration("length", time.Minute, "how long to produce, for freshness")
 	profiles := flags.String("profiles", filepath.Join(".cache", "profile"), "folder for profiles")
-	document := flags.String("write", filepath.Join("docs", "benchmarks.md"), "document whose generated part report renews")
+	figures := flags.String("figures", filepath.Join("docs", "benchmarks.md"), "document in which report renews the figures")
+	stages := flags.String("stages", filepath.Join("docs", "performance.md"), "document in which report renews the profiles")
 	flags.StringVar(&o.Dir, "dir", "", "where servers and runs keep what they leave; none: a temporary folder that is removed")
 	flags.StringVar(&o.Binary, "binary", "", "of sinker; none: it is built")
 	results := flags.String("results", filepath.Join(".cache", "bench"), "folder for the raw results")
@@ -81,7 +82,7 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		if err != nil {
 			return err
 		}
-		return bench.Write(*document, sessions)
+		return bench.Write(*figures, *stages, sessions)
 	case "commits":
 		for _, on := range strings.Split(*catalogs, ",") {
 			stop, err := profileOwn(filepath.Join(*profiles, "commits-"+on+".pprof"))
@@ -113,7 +114,7 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	case "throughput":
 		runs, err := bench.Throughput(ctx, out, o)
 		if len(runs) > 0 {
-			err = errors.Join(err, bench.Save(*results, "throughput", bench.Session{Options: o, Machine: bench.ThisMachine(), Runs: runs}))
+			err = errors.Join(err, bench.Save(*results, "throughput-"+strings.Join(o.Shapes, "-"), bench.Session{Options: o, Machine: bench.ThisMachine(), Runs: runs}))
 			fmt.Fprint(out, "\n", bench.Tables(runs))
 		}
 		return err
