@@ -47,16 +47,14 @@ func drawLines(file, title, x, y string, lines []line) error {
 func drawBars(file, title, y string, names []string, values []float64) error {
 	p := plot.New()
 	p.Title.Text, p.Y.Label.Text = title, y
-	bars, err := plotter.NewBarChart(plotter.Values(values), vg.Points(max(4, 280/float64(len(values)))))
+	bars, err := plotter.NewBarChart(plotter.Values(values), vg.Points(220/float64(len(values))))
 	if err != nil {
 		return fmt.Errorf("draw %s: %w", file, err)
 	}
 	bars.Color, bars.LineStyle.Width = colours[0], 0
 	p.Add(bars)
-	if names != nil {
-		p.NominalX(names...)
-	}
-	p.Y.Min = 0
+	p.NominalX(names...)
+	p.X.Min, p.X.Max, p.Y.Min = -0.6, float64(len(values))-0.4, 0
 	return save(p, file)
 }
 
