@@ -107,6 +107,18 @@ mutants: ## faults put into the code on purpose, and who notices; docs/mutants.m
 bench: ## speed of decoding, encoding and of the whole, one line each
 	go test -run '^$$' -bench . -benchmem -benchtime 2s $(raced)
 
+.PHONY: bench-peer
+bench-peer: needs ## sinker, Iceberg's Kafka Connect sink and DuckDB on real servers; commits by number; freshness; writes docs/benchmarks.md
+	go run ./testenv/bench/run throughput --shapes events,six,lineitem $(BENCH)
+	go run ./testenv/bench/run freshness
+	go run ./testenv/bench/run commits --partitions 64
+	go run ./testenv/bench/run report
+
+.PHONY: profile
+profile: needs ## CPU and allocations of a run at full rate, by stage; .cache/profile holds the profiles, docs/performance.md the tables
+	go run ./testenv/bench/run profile $(BENCH)
+	go run ./testenv/bench/run report
+
 .PHONY: docs
 docs: ## make again what is generated from the code
 	go test -count=1 ./config -run Docs -update

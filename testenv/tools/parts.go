@@ -14,7 +14,7 @@ import (
 //go:embed pins
 var pins embed.FS
 
-// The parts. Times are of a cold fetch on two cores.
+// The parts. Times are of a cold fetch on two cores. All are those that tests ask for.
 var (
 	VersityGW  = goProgram("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0")     // 3 min: it is built
 	MinIO      = goProgram("minio", "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c") // 4 min: it is built
@@ -26,6 +26,8 @@ var (
 	ClickHouse = venv("clickhouse", "clickhouse.txt")                                            // 30 s: chdb
 	Spark      = venv("spark-python", "spark.txt")                                               // 60 s
 	JDK        = venv("jdk", "jdk.txt")                                                          // 10 s: a Java newer than Debian's
+	Worker     = jars("worker")                                                                  // 15 s: Kafka Connect; only the benchmark against the peer asks for it
+	Connect    = jars("connect")                                                                 // 20 s: Iceberg's sink for it, likewise
 	All        = []Part{Kafka, Readers, REST, Nessie, JDK, SparkJars, Spark, ClickHouse, VersityGW, MinIO}
 )
 
