@@ -142,31 +142,39 @@ func (b *Batch) decode(t *tally, recs []*kgo.Record) (*BadRecord, error) {
 			first = b.pool.len()
 			err = b.decodeOne(rec)
 		}
-		var fault *decode.RecordError
-		row := err == nil
-		switch {
-		case row:
-		case errors.Is(err, decode.ErrTombstone):
-			b.skip(t, rec, decode.ErrTombstone)
-		case errors.As(err, &fault):
-			if stop := b.judge(t, rec, fault); stop != nil {
+		if err != nil {
+			if bad, err := b.passOver(t, rec, err); bad != nil || err != nil {
 				b.assign(first)
-				return &BadRecord{Table: b.table.Name, Partition: t.run.Partition, Offset: rec.Offset, Err: stop}, nil
+				return bad, err
 			}
-			b.skip(t, rec, fault)
-		default:
-			return nil, fmt.Errorf("decode partition %s offset %d: %w", t.run.Partition, rec.Offset, err)
-		}
-		t.counts.Holes += rec.Offset - t.next
-		if row {
+		} else {
 			t.counts.Rows++
 		}
+		t.counts.Holes += rec.Offset - t.next
 		t.next, t.epoch = rec.Offset+1, rec.LeaderEpoch
 		if at := rec.Timestamp; at.UnixMilli() > 0 && (t.oldest.IsZero() || at.Before(t.oldest)) {
 			t.oldest = at
 		}
 	}
 	b.assign(first)
+	return nil, nil
+}
+
+// passOver counts a record that is no row as skipped, or says that the run stops before it. Another error than the record's
+// own is the batch's end.
+func (b *Batch) passOver(t *tally, rec *kgo.Record, err error) (*BadRecord, error) {
+	var fault *decode.RecordError
+	switch {
+	case errors.Is(err, decode.ErrTombstone):
+		b.skip(t, rec, decode.ErrTombstone)
+	case !errors.As(err, &fault):
+		return nil, fmt.Errorf("decode partition %s offset %d: %w", t.run.Partition, rec.Offset, err)
+	default:
+		if stop := b.judge(t, rec, fault); stop != nil {
+			return &BadRecord{Table: b.table.Name, Partition: t.run.Partition, Offset: rec.Offset, Err: stop}, nil
+		}
+		b.skip(t, rec, fault)
+	}
 	return nil, nil
 }
 
