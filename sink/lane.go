@@ -37,6 +37,7 @@ type lane struct {
 	decoder     decode.Decoder
 	epoch       uint64
 	open        *writer.Batch
+	spares      writer.Spares // buffers of batches that have ended, for the next
 	flushes     []*flush
 	leaving     []leaving // revocations that wait for flushes
 	starting    bool
@@ -83,7 +84,8 @@ func newLane(s *Sink, e *Entry, name string) *lane {
 // run is the life of the lane. It ends after a stop, when everything is committed or given up, or when ctx ends.
 func (l *lane) run(ctx context.Context) {
 	defer close(l.ended)
-	defer l.wg.Wait()
+	defer l.spares.Drop()
+	defer l.wg.Wait() // the last flushes may leave spares
 	defer l.in.close()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -264,7 +264,7 @@ func (l *lane) describe(v commit.View) error {
 }
 
 func (l *lane) writerConfig() writer.Config {
-	return writer.Config{Sink: l.s.cfg.Sink, Decoder: l.decoder, Budget: l.s.cfg.Budget, TargetFileSize: l.s.cfg.TargetFileSize,
+	return writer.Config{Sink: l.s.cfg.Sink, Decoder: l.decoder, Budget: l.s.cfg.Budget, Spares: &l.spares, TargetFileSize: l.s.cfg.TargetFileSize,
 		OnBad: l.onBad, OnSkip: l.onSkip}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
 	"github.com/sinker-io/sinker/writer/pages"
-	"github.com/sinker-io/sinker/writer/shred"
 )
 
 // Batch turns runs of records into staged files. It belongs to one goroutine and ends in one Seal or one Abort.
@@ -44,11 +43,10 @@ type Batch struct {
 	open    int64 // memory of the open files, as of the last look
 	touched bool  // it has changed since
 
-	pool     pool
+	buffers
+	most     int64 // bytes of columns that were in the pool at once
 	lanes    []*lane
 	byKey    map[string]int32
-	shredder shred.Shredder
-	encoder  pages.Encoder
 	encoded  encoded
 	plan     *pages.Plan // how the next file is encoded
 	shipping *shipping
@@ -88,6 +86,9 @@ func NewBatch(t Table, cfg Config, epoch uint64, at offsets.Position) *Batch {
 	if b.format, err = newFormat(t, cfg); err != nil {
 		b.broken = fmt.Errorf("table %s cannot be written: %w", t.Name, err)
 		return b
+	}
+	if spare, held := cfg.Spares.take(t.Schema); spare != nil {
+		b.buffers, b.held = *spare, held
 	}
 	return b
 }
@@ -186,9 +187,7 @@ func (b *Batch) discard() {
 // forget gives all memory back.
 func (b *Batch) forget() {
 	b.stats.Partition += len(b.byKey)
-	b.encoder = pages.Encoder{}
-	b.pool, b.lanes, b.byKey = pool{}, nil, nil
-	b.shredder = shred.Shredder{}
+	b.buffers, b.lanes, b.byKey = buffers{}, nil, nil
 	b.budget.Release(b.held)
 	b.held = 0
 }

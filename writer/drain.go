@@ -50,7 +50,7 @@ func (b *Batch) drain(ctx context.Context, closing bool) error {
 	if b.pool.len() == 0 {
 		return nil
 	}
-	b.pool.size()
+	b.most = max(b.most, b.pool.size())
 	b.touched = true
 	if len(b.pool.lane) == 0 {
 		if err := b.write(ctx, b.lanes[0], shred.Selection{To: b.pool.len()}); err != nil {

@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-
-	"github.com/sinker-io/sinker/writer/pages"
-	"github.com/sinker-io/sinker/writer/shred"
 )
 
 // floor is what a batch may hold even if the budget is spent by others: enough to turn a portion of records into
@@ -32,7 +29,7 @@ func (b *Batch) poolLimit() int64 {
 // usage is what the batch holds in memory now. The rows of the pool count half as much again: what it takes to write
 // them out.
 func (b *Batch) usage() int64 {
-	n := b.pool.memory() + b.pool.size()/2 + b.shredder.Memory() + b.encoder.Memory()
+	n := b.memory() + b.pool.size()/2
 	if b.touched || len(b.lanes) <= manyLanes { // the few files that stream change by themselves
 		b.touched, b.open = false, int64(len(b.lanes))*laneMemory
 		for _, l := range b.lanes {
@@ -69,8 +66,7 @@ func (b *Batch) reserve(ctx context.Context, n int64) error {
 		if err := b.drain(ctx, false); err != nil {
 			return err
 		}
-		b.pool = pool{}
-		b.shredder, b.encoder = shred.Shredder{}, pages.Encoder{}
+		b.buffers = buffers{}
 		b.settle()
 	}
 	for !b.grab(n) {

@@ -48,8 +48,7 @@ func (b *Batch) seal(ctx context.Context) (*manifest.Manifest, error) {
 			}
 		}
 	}
-	b.pool = pool{}
-	b.settle()
+	b.spare()
 	b.shipping.wait()
 	if err := b.shipping.failed(); err != nil {
 		return nil, err
@@ -59,6 +58,18 @@ func (b *Batch) seal(ctx context.Context) (*manifest.Manifest, error) {
 		return nil, fmt.Errorf("audit (this is a bug): %w", err)
 	}
 	return m, nil
+}
+
+// spare hands on the buffers that have done their work, or gives them up.
+func (b *Batch) spare() {
+	b.settle()
+	done := b.buffers
+	b.buffers = buffers{}
+	held := done.memory()
+	if done.pool.rows != nil && held <= mostSpare*b.most && b.cfg.Spares.keep(&done, b.budget, held) {
+		b.held -= held
+	}
+	b.settle()
 }
 
 func (b *Batch) manifest() *manifest.Manifest {

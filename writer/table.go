@@ -29,7 +29,8 @@ type Config struct {
 	Sink           string // sink id: data file names begin with it
 	Decoder        decode.Decoder
 	Budget         *budget.Budget
-	TargetFileSize int64 // bytes of a finished file; 0: the table's write.target-file-size-bytes, else 128 MiB
+	Spares         *Spares // keeps buffers from one batch to the next; nil: each batch begins with none
+	TargetFileSize int64   // bytes of a finished file; 0: the table's write.target-file-size-bytes, else 128 MiB
 	// OnBad decides the fate of a record that cannot be decoded: nil = counted skip, an error = stop before it. nil OnBad stops.
 	OnBad func(p offsets.Partition, rec *kgo.Record, err *decode.RecordError) error
 	// OnSkip, if set, hears of every counted skip: why is decode.ErrTombstone or the *decode.RecordError that OnBad let
