@@ -92,7 +92,7 @@ func TestSpares_AreNotKeptAtAnyPrice(t *testing.T) {
 	w.budget = budget.New(64<<20, func() { waits <- struct{}{} })
 	w.cfg.Budget = w.budget
 	b := NewBatch(w.table, w.cfg, 7, offsets.Position{orders: 100})
-	w.append(b, run(100, numbered(0, 1000)...))
+	w.append(b, run(100, numbered(0, 50_000)...)) // these buffers would be kept
 	got := make(chan error)
 	go func() { got <- w.budget.Acquire(context.Background(), w.budget.Limit()) }()
 	<-waits
