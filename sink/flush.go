@@ -36,7 +36,7 @@ type flush struct {
 // flushDue flushes the open batch if something asks for it. Age does not, while another batch is under way: a slow
 // catalog makes larger commits, not more of them.
 func (l *lane) flushDue(ctx context.Context) {
-	if l.s.cfg.Budget.Waiting() > 0 {
+	if l.s.cfg.Budget.Waiting() > 0 || l.open == nil && len(l.backlog) == 0 { // no other batch is in sight
 		l.spares.Drop()
 	}
 	if l.open == nil || l.open.Empty() {
@@ -99,9 +99,6 @@ func (l *lane) flushed(f *flush) {
 		}
 	}
 	defer l.letGo()
-	if l.open == nil && len(l.backlog) == 0 { // no other batch is in sight
-		l.spares.Drop()
-	}
 	var s *commit.Stop
 	switch {
 	case errors.As(f.err, &s):

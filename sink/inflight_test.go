@@ -67,3 +67,27 @@ func TestSink_OpenBatchOfAnEpochBeforeDies(t *testing.T) {
 		}
 	})
 }
+
+// While a catalog keeps a commit waiting, and no further records come, the table holds no memory for batches that nobody sees coming.
+func TestSink_SparesGoWhereNothingFollows(t *testing.T) {
+	on(t, func(t *testing.T, src *scripted, tab *table, s *sink.Sink, _ *atomic.Int32) {
+		src.tell(source.Assigned{Partitions: []offsets.Partition{p0}})
+		var asked atomic.Bool
+		tab.Faults(func(step committest.Step) committest.Fault {
+			if step == committest.OnAppend {
+				asked.Store(true)
+				time.Sleep(time.Minute)
+			}
+			return committest.None
+		})
+		src.events <- records(0, 20_000, `{"id":1}`) // enough that its buffers are kept for the next
+		time.Sleep(10 * time.Second)
+		if used := s.Status().BudgetUsed; !asked.Load() || used != 0 {
+			t.Errorf("the commit is under way: %v; %d bytes are held", asked.Load(), used)
+		}
+		time.Sleep(2 * time.Minute)
+		if at := stands(t, tab); at != 20_000 {
+			t.Errorf("the table stands at %d", at)
+		}
+	})
+}

@@ -56,21 +56,25 @@ func (s *Spares) take(schema *iceberg.Schema) (*buffers, int64) {
 		return nil, 0
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	b, held := s.kept, s.held
-	if b != nil && b.pool.rows.Schema.ID == schema.ID && b.pool.rows.Schema.Equals(schema) {
-		s.kept, s.held = nil, 0
-		s.mu.Unlock()
-		return b, held
+	if b == nil || b.pool.rows.Schema.ID != schema.ID || !b.pool.rows.Schema.Equals(schema) {
+		s.drop()
+		return nil, 0
 	}
-	s.mu.Unlock()
-	s.Drop()
-	return nil, 0
+	s.kept, s.held = nil, 0
+	return b, held
 }
 
 // Drop gives the memory back.
 func (s *Spares) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.drop()
+}
+
+// drop is Drop. The lock is held.
+func (s *Spares) drop() {
 	if s.kept != nil {
 		s.budget.Release(s.held)
 		s.kept, s.held = nil, 0
