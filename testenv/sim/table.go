@@ -305,3 +305,36 @@ func (r remote) Describe(v commit.View) (writer.Table, error) {
 }
 
 var properties = iceberg.Properties{"write.parquet.compression-codec": "uncompressed"}
+
+// restore puts the branch back to the newest listed snapshot of a sink, or empties it. Where another sink has rows too, it is one
+// that no pick led to: what is right for this sink and wrong for the other would be put right in turn, for ever.
+func (t *table) restore(sink string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	best, shared := int64(0), false
+	for _, s := range t.view.Snapshots {
+		shared = shared || s.Sink != "" && s.Sink != sink
+	}
+	for id, s := range t.view.Snapshots {
+		if s.Sink == sink && id > best && !(shared && t.picked(id)) {
+			best = id
+		}
+	}
+	if best == 0 {
+		t.replace(false)
+	} else {
+		t.move(best)
+	}
+	t.w.event("set-current", t.name)
+	t.w.tell(operatorName, "%s is put back to %d", t.name, best)
+}
+
+// picked tells whether a cherry-pick is in the lineage of a snapshot.
+func (t *table) picked(id int64) bool {
+	for ; id != 0 && t.snaps[id] != nil; id = t.snaps[id].Parent {
+		if t.snaps[id].Source != 0 {
+			return true
+		}
+	}
+	return false
+}
