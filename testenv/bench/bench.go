@@ -127,19 +127,11 @@ func Throughput(ctx context.Context, out io.Writer, o Options) (runs []Run, err 
 		if err != nil {
 			return runs, err
 		}
-		file, err := shape.file(ctx, filepath.Join(o.Dir, "data"), o.Rows)
+		topic := "bench-" + name
+		file, err := r.fill(ctx, topic, shape)
 		if err != nil {
 			return runs, err
 		}
-		r.say("%s: %d rows, %d bytes a row", name, o.Rows, file.size/o.Rows)
-		topic := "bench-" + name
-		if err := load.Topic(ctx, r.world.Kafka.Addr, topic, o.Partitions, nil); err != nil {
-			return runs, err
-		}
-		if n, err := load.File(ctx, r.world.Kafka.Addr, topic, o.Partitions, file.path); err != nil || n != o.Rows {
-			return runs, fmt.Errorf("%s got %d records: %w", topic, n, err)
-		}
-		r.say("%s: the topic is filled", name)
 		for range o.Runs {
 			for _, program := range o.Programs {
 				run, err := r.one(ctx, program, topic, shape, file)
@@ -154,6 +146,27 @@ func Throughput(ctx context.Context, out io.Writer, o Options) (runs []Run, err 
 	return runs, nil
 }
 
+// fill makes a topic of a shape's rows, and the file that they come from.
+func (r *rig) fill(ctx context.Context, topic string, shape shape) (file, error) {
+	from, err := shape.file(ctx, filepath.Join(r.Dir, "data"), r.Rows)
+	if err != nil {
+		return from, err
+	}
+	r.say("%s: %d rows, %d bytes a row", shape.name, r.Rows, from.size/r.Rows)
+	if err := load.Topic(ctx, r.world.Kafka.Addr, topic, r.Partitions, nil); err != nil {
+		return from, err
+	}
+	n, err := load.File(ctx, r.world.Kafka.Addr, topic, r.Partitions, from.path)
+	switch {
+	case err != nil:
+		return from, fmt.Errorf("fill %s: %w", topic, err)
+	case n != r.Rows:
+		return from, fmt.Errorf("fill %s: %d records were sent, want %d", topic, n, r.Rows)
+	}
+	r.say("%s: the topic is filled", shape.name)
+	return from, nil
+}
+
 func (r *rig) one(ctx context.Context, program, topic string, shape shape, file file) (Run, error) {
 	r.runs++
 	var run Run
@@ -162,7 +175,7 @@ func (r *rig) one(ctx context.Context, program, topic string, shape shape, file 
 	case Sinker, Peer:
 		table := fmt.Sprintf("%s.%s_%d", namespace, shape.name, r.runs)
 		if program == Sinker {
-			run, err = r.sinker(ctx, topic, table, shape)
+			run, err = r.sinker(ctx, fmt.Sprintf("sinker-%d", r.runs), topic, table, shape, nil)
 		} else {
 			run, err = r.peer(ctx, topic, table, shape)
 		}

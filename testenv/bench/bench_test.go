@@ -58,7 +58,7 @@ func TestParseHistory_InTheOrderOfCommits(t *testing.T) {
 	past, err := parseHistory([]byte(`{"snapshots": [
 		{"snapshot-id": 8, "sequence-number": 2, "timestamp-ms": 1700, "summary": {"added-records": "30", "added-files-size": "99", "added-data-files": "2", "total-records": "40"}},
 		{"snapshot-id": 9, "sequence-number": 1, "timestamp-ms": 1600, "summary": {"added-records": "10"}}]}`))
-	if err != nil || len(past) != 2 || past[0].id != 9 || past[1].rows != 30 || past[1].files != 2 || past[1].size != 99 {
+	if err != nil || len(past) != 2 || past[0].rows != 10 || past[1].rows != 30 || past[1].files != 2 || past[1].size != 99 {
 		t.Errorf("got %+v, %v", past, err)
 	}
 }

@@ -15,17 +15,14 @@ import (
 
 	"github.com/sinker-io/sinker/catalog"
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/config"
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
-	"github.com/sinker-io/sinker/schema"
 	"github.com/sinker-io/sinker/storage"
 	"github.com/sinker-io/sinker/testenv/real"
 	"github.com/sinker-io/sinker/writer"
 )
-
-// What a table keeps of its past unless the configuration says otherwise.
-var keeps = catalog.Retain{Age: 24 * time.Hour, Snapshots: 1000, Bytes: 4 << 20}
 
 // Catalogs that commits are measured on.
 const (
@@ -170,13 +167,9 @@ func (r *rig) committing(ctx context.Context, name string) (_ *committing, err e
 	if c.catalog, err = catalog.Open(ctx, catalog.Config{Type: w.Type, URI: w.URI, Warehouse: w.Warehouse, Store: c.store, S3: &s3}); err != nil {
 		return nil, err
 	}
-	var columns []schema.Column
-	for _, d := range sixColumns {
-		columns = append(columns, schema.Column{Name: d.Name, Type: d.Type, Required: d.Required})
-	}
-	sc, spec, errs := schema.Build(columns, nil, nil, 2)
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	sc, spec, err := shape{columns: sixColumns}.schema()
+	if err != nil {
+		return nil, err
 	}
 	if _, err := c.catalog.Create(ctx, name, sc, &spec, 2, nil); err != nil {
 		return nil, err
@@ -185,7 +178,8 @@ func (r *rig) committing(ctx context.Context, name string) (_ *committing, err e
 	if err != nil {
 		return nil, err
 	}
-	table.Retain = keeps
+	keeps := config.Defaults().Commit.History
+	table.Retain = catalog.Retain{Age: keeps.Age.Std(), Snapshots: keeps.Snapshots, Bytes: int64(keeps.Bytes)}
 	c.committer = &commit.Committer{Table: table, Name: name, Sink: "bench", Hash: "bench", Rollback: commit.Replay}
 	marks := map[offsets.Partition]offsets.Mark{}
 	topic := offsets.TopicID(uuid.New())

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"errors"
 	"runtime"
 	"testing"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/manifest"
 	"github.com/sinker-io/sinker/offsets"
-	"github.com/sinker-io/sinker/schema"
 	"github.com/sinker-io/sinker/storage"
 	"github.com/sinker-io/sinker/writer"
 )
@@ -91,13 +89,9 @@ func costTable(t *testing.T, name string) (writer.Table, []*kgo.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var columns []schema.Column
-	for _, c := range shape.columns {
-		columns = append(columns, schema.Column{Name: c.Name, Type: c.Type, Required: c.Required})
-	}
-	sc, spec, errs := schema.Build(columns, nil, nil, 2)
-	if len(errs) > 0 {
-		t.Fatal(errors.Join(errs...))
+	sc, spec, err := shape.schema()
+	if err != nil {
+		t.Fatal(err)
 	}
 	store, err := storage.Open(storage.Config{})
 	if err != nil {

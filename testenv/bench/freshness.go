@@ -100,7 +100,7 @@ func (r *rig) watchStream(ctx context.Context, p *process, feed *load.Stream, le
 	if err := p.carry(ctx, n, &run); err != nil {
 		return run, err
 	}
-	return run, p.measure(&run)
+	return run, run.measure(p.Server)
 }
 
 // sight is when the catalog first named each snapshot.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,12 +17,9 @@ import (
 
 // snapshot is one commit, as the table's metadata tells of it.
 type snapshot struct {
-	id           int64
-	at           time.Time // as its writer says
-	rows, size   int64     // added
-	files        int       // added
-	total        int64     // rows of the table then
-	metadataSize int64     // of the file that was read
+	at         time.Time // as its writer says
+	rows, size int64     // added
+	files      int       // added
 }
 
 // history reads a table's snapshots, oldest first, from the metadata file that the catalog names.
@@ -42,33 +40,26 @@ func (r *rig) history(ctx context.Context, table string) ([]snapshot, error) {
 }
 
 func parseHistory(text []byte) ([]snapshot, error) {
+	type listed struct {
+		Number  int64             `json:"sequence-number"`
+		At      int64             `json:"timestamp-ms"`
+		Summary map[string]string `json:"summary"`
+	}
 	var meta struct {
-		Snapshots []struct {
-			ID      int64             `json:"snapshot-id"`
-			Number  int64             `json:"sequence-number"`
-			At      int64             `json:"timestamp-ms"`
-			Summary map[string]string `json:"summary"`
-		} `json:"snapshots"`
+		Snapshots []listed `json:"snapshots"`
 	}
 	if err := json.Unmarshal(text, &meta); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
-	slices.SortFunc(meta.Snapshots, func(a, b struct {
-		ID      int64             `json:"snapshot-id"`
-		Number  int64             `json:"sequence-number"`
-		At      int64             `json:"timestamp-ms"`
-		Summary map[string]string `json:"summary"`
-	}) int {
-		return int(a.Number - b.Number)
-	})
+	slices.SortFunc(meta.Snapshots, func(a, b listed) int { return cmp.Compare(a.Number, b.Number) })
 	var out []snapshot
 	for _, s := range meta.Snapshots {
 		number := func(key string) int64 {
 			n, _ := strconv.ParseInt(s.Summary[key], 10, 64) // absent where there is nothing to tell
 			return n
 		}
-		out = append(out, snapshot{id: s.ID, at: time.UnixMilli(s.At), rows: number("added-records"), size: number("added-files-size"),
-			files: int(number("added-data-files")), total: number("total-records"), metadataSize: int64(len(text))})
+		out = append(out, snapshot{at: time.UnixMilli(s.At), rows: number("added-records"), size: number("added-files-size"),
+			files: int(number("added-data-files"))})
 	}
 	return out, nil
 }

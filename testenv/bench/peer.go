@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,11 +15,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sinker-io/sinker/schema"
 	"github.com/sinker-io/sinker/testenv/load"
 	"github.com/sinker-io/sinker/testenv/real"
 	"github.com/sinker-io/sinker/testenv/tools"
-	"github.com/sinker-io/sinker/testenv/world"
 )
 
 // PeerVersion is of Iceberg's sink for Kafka Connect, and of the worker that it runs in.
@@ -83,10 +80,7 @@ func (r *rig) peer(ctx context.Context, topic, table string, shape shape) (run R
 			return run, err
 		}
 	}
-	if run.CPU, err = cpuSeconds(server.PID()); err != nil {
-		return run, err
-	}
-	if run.RSS, err = world.PeakMemory(server.PID()); err != nil {
+	if err := run.measure(server); err != nil {
 		return run, err
 	}
 	if run.Others, err = r.spentSince(before); err != nil {
@@ -147,14 +141,11 @@ func (r *rig) worker(ctx context.Context, name, control, topic, table string) (*
 	if err != nil {
 		return nil, "", err
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	port, err := real.FreePort()
 	if err != nil {
 		return nil, "", err
 	}
-	rest := "http://" + l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, "", err
-	}
+	rest := fmt.Sprintf("http://127.0.0.1:%d", port)
 	dir := filepath.Join(r.logs, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, "", err
@@ -205,20 +196,16 @@ func properties(values map[string]any) string {
 
 // createTable makes the table as sinker would have made it: the same columns, not partitioned.
 func (r *rig) createTable(ctx context.Context, table string, shape shape) error {
-	var columns []schema.Column
-	for _, c := range shape.columns {
-		columns = append(columns, schema.Column{Name: c.Name, Type: c.Type, Required: c.Required})
-	}
-	sc, _, errs := schema.Build(columns, nil, nil, 2)
-	if len(errs) > 0 {
-		return errors.Join(errs...)
+	sc, _, err := shape.schema()
+	if err != nil {
+		return err
 	}
 	space, name, _ := strings.Cut(table, ".")
 	base := r.world.Catalog.URI + "/v1/namespaces"
 	if _, err := request(ctx, http.MethodPost, base, map[string]any{"namespace": []string{space}}); err != nil && !strings.Contains(err.Error(), "409") {
 		return err
 	}
-	_, err := request(ctx, http.MethodPost, base+"/"+space+"/tables", map[string]any{"name": name, "schema": sc,
+	_, err = request(ctx, http.MethodPost, base+"/"+space+"/tables", map[string]any{"name": name, "schema": sc,
 		"properties": map[string]string{"format-version": "2", "write.parquet.compression-codec": "zstd"}})
 	return err
 }

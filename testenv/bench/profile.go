@@ -14,9 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sinker-io/sinker/testenv/load"
 	"github.com/sinker-io/sinker/testenv/real"
-	"github.com/sinker-io/sinker/testenv/world"
 )
 
 //go:embed overlay/profile.txt
@@ -53,56 +51,30 @@ func Profile(ctx context.Context, out io.Writer, o Options, keep string) (p Prof
 	if err != nil {
 		return p, err
 	}
-	file, err := shape.file(ctx, filepath.Join(o.Dir, "data"), o.Rows)
-	if err != nil {
-		return p, err
-	}
 	const topic, table = "bench-profile", namespace + ".profile"
-	if err := load.Topic(ctx, r.world.Kafka.Addr, topic, o.Partitions, nil); err != nil {
+	if _, err := r.fill(ctx, topic, shape); err != nil {
 		return p, err
 	}
-	if n, err := load.File(ctx, r.world.Kafka.Addr, topic, o.Partitions, file.path); err != nil || n != o.Rows {
-		return p, fmt.Errorf("%s got %d records: %w", topic, n, err)
+	written := func(ctx context.Context, sinker *process) error {
+		if err := sinker.Signal(syscall.SIGUSR2); err != nil {
+			return err
+		}
+		for {
+			if _, err := os.Stat(filepath.Join(keep, "allocs.pprof")); err == nil {
+				return nil
+			}
+			if err := pause(ctx, 50*time.Millisecond, sinker.Server); err != nil {
+				return err
+			}
+		}
 	}
-	r.say("%s: the topic is filled", shape.name)
-	if p.Run, err = r.profiled(ctx, topic, table, shape, keep); err != nil {
+	if p.Run, err = r.sinker(ctx, "profile", topic, table, shape, written, "SINKER_PROFILE="+keep); err != nil {
 		return p, err
 	}
 	p.Run.Program, p.Run.Shape, p.Run.Rows = Sinker, shape.name, o.Rows
-	if err := r.contents(ctx, table, &p.Run); err != nil {
-		return p, err
-	}
 	r.say("%s", p.Run)
 	p.Stages, p.Tops, err = Stages(ctx, o.Binary, keep, o.Rows)
 	return p, err
-}
-
-// profiled runs the profiling binary until all rows are committed, and waits for its profiles.
-func (r *rig) profiled(ctx context.Context, topic, table string, shape shape, keep string) (run Run, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Minute, errors.New("it took more than half an hour"))
-	defer cancel()
-	p, err := r.launch(ctx, "profile", world.Config{Sink: "profile", Every: r.Every, Memory: r.Memory, Tables: shape.table(topic, table)}, "SINKER_PROFILE="+keep)
-	if err != nil {
-		return run, err
-	}
-	defer func() { err = errors.Join(err, p.end()) }()
-	if err := p.carry(ctx, r.Rows, &run); err != nil {
-		return run, err
-	}
-	if err := p.measure(&run); err != nil {
-		return run, err
-	}
-	if err := p.Signal(syscall.SIGUSR2); err != nil {
-		return run, err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(keep, "allocs.pprof")); err == nil {
-			return run, nil
-		}
-		if err := pause(ctx, 50*time.Millisecond, p.Server); err != nil {
-			return run, err
-		}
-	}
 }
 
 // buildProfiled builds the program with the file that profiles it.

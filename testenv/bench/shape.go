@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/iceberg-go"
+
+	"github.com/sinker-io/sinker/schema"
 	"github.com/sinker-io/sinker/testenv/data"
 	"github.com/sinker-io/sinker/testenv/tpch"
 )
@@ -117,6 +120,16 @@ func (s shape) file(ctx context.Context, dir string, rows int64) (file, error) {
 		return file{}, fmt.Errorf("write %s: %w", part, err)
 	}
 	return out, os.Rename(part, path)
+}
+
+// schema is what the columns are in an Iceberg table that is not partitioned.
+func (s shape) schema() (*iceberg.Schema, iceberg.PartitionSpec, error) {
+	var columns []schema.Column
+	for _, c := range s.columns {
+		columns = append(columns, schema.Column{Name: c.Name, Type: c.Type, Required: c.Required})
+	}
+	sc, spec, errs := schema.Build(columns, nil, nil, 2)
+	return sc, spec, errors.Join(errs...)
 }
 
 // table is the entry of sinker's configuration, which makes the table.

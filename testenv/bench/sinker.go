@@ -77,27 +77,21 @@ func (p *process) next(ctx context.Context) (word, error) {
 		if err != io.EOF {
 			return word{}, err
 		}
-		select {
-		case <-time.After(20 * time.Millisecond): // its end was reached
-		case <-ctx.Done():
-			return word{}, fmt.Errorf("%s: %w\n%s", p.Name, context.Cause(ctx), p.Log(3000))
-		}
-		if _, err := cpuSeconds(p.PID()); err != nil {
-			return word{}, fmt.Errorf("%s ended before its time\n%s", p.Name, p.Log(3000))
+		if err := pause(ctx, 20*time.Millisecond, p.Server); err != nil { // its end was reached
+			return word{}, err
 		}
 	}
 }
 
-// sinker measures one run of sinker, from the topic's beginning to its end.
-func (r *rig) sinker(ctx context.Context, topic, table string, shape shape) (run Run, err error) {
+// sinker measures one run of sinker, from the topic's beginning to its end. then, if not nil, is called before the process ends.
+func (r *rig) sinker(ctx context.Context, name, topic, table string, shape shape, then func(context.Context, *process) error, more ...string) (run Run, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Minute, errors.New("it took more than half an hour"))
 	defer cancel()
 	before, err := r.spent()
 	if err != nil {
 		return run, err
 	}
-	name := fmt.Sprintf("sinker-%d", r.runs)
-	p, err := r.launch(ctx, name, world.Config{Sink: name, Every: r.Every, Memory: r.Memory, Tables: shape.table(topic, table)})
+	p, err := r.launch(ctx, name, world.Config{Sink: name, Every: r.Every, Memory: r.Memory, Tables: shape.table(topic, table)}, more...)
 	if err != nil {
 		return run, err
 	}
@@ -105,13 +99,16 @@ func (r *rig) sinker(ctx context.Context, topic, table string, shape shape) (run
 	if err := p.carry(ctx, r.Rows, &run); err != nil {
 		return run, err
 	}
-	if err := p.measure(&run); err != nil {
+	if err := run.measure(p.Server); err != nil {
 		return run, err
 	}
 	if run.Others, err = r.spentSince(before); err != nil {
 		return run, err
 	}
-	return run, r.contents(ctx, table, &run)
+	if err := r.contents(ctx, table, &run); err != nil || then == nil {
+		return run, err
+	}
+	return run, then(ctx, p)
 }
 
 // carry follows the log until all rows are committed, and notes when what happened.
@@ -139,11 +136,11 @@ func (p *process) carry(ctx context.Context, rows int64, run *Run) error {
 	return nil
 }
 
-// measure asks the kernel what the process has used.
-func (p *process) measure(run *Run) (err error) {
-	if run.CPU, err = cpuSeconds(p.PID()); err != nil {
+// measure asks the kernel what a process has used.
+func (r *Run) measure(s *real.Server) (err error) {
+	if r.CPU, err = cpuSeconds(s.PID()); err != nil {
 		return err
 	}
-	run.RSS, err = world.PeakMemory(p.PID())
+	r.RSS, err = world.PeakMemory(s.PID())
 	return err
 }

@@ -41,7 +41,7 @@ var rules = []struct{ prefix, stage string }{
 	{"github.com/pierrec/lz4", "decompress"},
 	{module + "source.inflate", "decompress"},
 	{module + "source.(*inflat", "decompress"},
-	{module + "writer/pages.(*compressor", "compress"},
+	{module + "writer/pages.(*Settings).press", "compress"},
 	{module + "writer/pages", "encode"},
 	{module + "writer/shred", "shred"},
 	{module + "writer/metrics", "encode"},

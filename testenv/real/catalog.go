@@ -33,7 +33,7 @@ func StartREST(ctx context.Context, dir string, s3 *S3) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func StartPostgreSQL(ctx context.Context, dir string) (*PostgreSQL, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}

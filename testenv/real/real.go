@@ -219,9 +219,9 @@ func (s *Server) Log(n int64) string {
 	return fmt.Sprintf("--- end of %s\n%s", s.LogFile(), text)
 }
 
-// freePort finds a port that nobody listens on. It lies below the range from which the kernel takes ports for outgoing
+// FreePort finds a port of loopback that nobody listens on. It lies below the range from which the kernel takes ports for outgoing
 // connections, so that it is still free when a killed server comes back.
-func freePort() (int, error) {
+func FreePort() (int, error) {
 	for range 200 {
 		port := 15000 + rand.IntN(17000)
 		l, err := net.Listen("tcp4", loopback(port))
@@ -238,7 +238,7 @@ func freePorts(n int) ([]int, error) {
 	var ports []int
 	seen := map[int]bool{}
 	for len(ports) < n {
-		p, err := freePort()
+		p, err := FreePort()
 		if err != nil {
 			return nil, err
 		}

@@ -75,7 +75,7 @@ func StartMinIO(ctx context.Context, dir string) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	console, err := freePort()
+	console, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func newStore(dir, name string) (*S3, string, error) {
 	if err := os.MkdirAll(bucket, 0o755); err != nil {
 		return nil, "", fmt.Errorf("start %s: %w", name, err)
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, "", err
 	}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -115,14 +114,11 @@ func Prepare(dir, name string, w *real.World, c Config) (*Sinker, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", name, err)
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	port, err := real.FreePort()
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", name, err)
 	}
-	admin := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", name, err)
-	}
+	admin := fmt.Sprintf("127.0.0.1:%d", port)
 	file := filepath.Join(dir, name+".yaml")
 	if err := os.WriteFile(file, []byte(c.YAML(w, admin)), 0o644); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", name, err)

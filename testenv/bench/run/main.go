@@ -35,9 +35,6 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, args []string) (err error) {
-	if len(args) == 0 {
-		return errors.New("say what to measure: throughput, commits, freshness, profile, report")
-	}
 	var o bench.Options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Int64Var(&o.Rows, "rows", 10_000_000, "in a topic")
@@ -57,6 +54,11 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	flags.StringVar(&o.Dir, "dir", "", "where servers and runs keep what they leave; none: a temporary folder that is removed")
 	flags.StringVar(&o.Binary, "binary", "", "of sinker; none: it is built")
 	results := flags.String("results", filepath.Join(".cache", "bench"), "folder for the raw results")
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		fmt.Fprintln(os.Stderr, "Say what to measure: throughput, commits, freshness, profile; or report. Then:")
+		flags.PrintDefaults()
+		return errors.New("nothing was measured")
+	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
