@@ -121,9 +121,10 @@ func (e *Encoder) end(meta *metadata.ColumnChunkMetaDataBuilder) error {
 func (e *Encoder) choose() error {
 	part := e.nums[:min(len(e.nums), chooseFrom)]
 	var sizes [2]int
-	for i, body := range [][]byte{appendSplit(e.body[:0], part, e.form.size), appendPlain(nil, part, e.form.size)} {
+	for i, appendWay := range []func([]byte, []int64, int) []byte{appendSplit, appendPlain} {
+		e.body = appendWay(e.body[:0], part, e.form.size)
 		var err error
-		if e.packed, err = e.settings.press(e.packed, body); err != nil {
+		if e.packed, err = e.settings.press(e.packed, e.body); err != nil {
 			return fmt.Errorf("compress a page: %w", err)
 		}
 		sizes[i] = len(e.packed)
