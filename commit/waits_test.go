@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sinker-io/sinker/commit"
@@ -299,4 +300,24 @@ func TestCommit_TellsWhyABatchIsGivenUp(t *testing.T) {
 			w.exact()
 		})
 	}
+}
+
+// Who is told to end while he waits ends at once, and says what he was waiting for.
+func TestCommitter_AWaitEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		e := w.anchor(w.x, p0).Epoch
+		down := &deaf{w.mem, 10}
+		x := &commit.Committer{Table: down, Name: "shop.orders", Sink: "x", Hash: "h", Jitter: whole}
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond) // within the second wait
+		defer cancel()
+		began := time.Now()
+		_, err := x.Commit(ctx, batch(e, map[offsets.Partition]offsets.Range{p0: {From: 0, To: 10}}))
+		if took := time.Since(began); took != 250*time.Millisecond || down.n != 8 {
+			t.Errorf("ended after %s and %d loads", took, 10-down.n)
+		}
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errDown) {
+			t.Errorf("said: %v", err)
+		}
+	})
 }
