@@ -139,12 +139,12 @@ func (o answer) audit() *commit.Audit {
 
 // accept commits the answer.
 func (a *app) accept(ctx context.Context, cfg *config.Config, o answer) error {
-	look, topics := a.openLook(ctx, cfg)
+	try, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	look, topics := a.openLook(try, cfg, o.position == "start" || o.position == "log")
 	if look != nil {
 		defer look.Close()
 	}
-	try, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
 	l, err := openLake(try, cfg, true, a.log)
 	if err != nil {
 		return &exit{exitFailed, err}

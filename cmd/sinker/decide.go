@@ -32,7 +32,7 @@ func refuse(format string, args ...any) error { return &exit{exitUsage, fmt.Erro
 func (d *decision) prepare(ctx context.Context) error {
 	if d.look == nil {
 		if d.answer.position == "start" || d.answer.position == "log" {
-			return &exit{exitFailed, errors.New("--position " + d.answer.position + " needs the brokers, and none answers")}
+			return &exit{exitFailed, errors.New("--position " + d.answer.position + " needs the brokers, and none answered: give it again when they do")}
 		}
 		return nil
 	}

@@ -36,7 +36,7 @@ func (r result) all() string { return r.out + r.errors }
 // sinker runs the command as a process of its own.
 func sinker(t *testing.T, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	p := process(ctx, args...)
 	var out, errs bytes.Buffer

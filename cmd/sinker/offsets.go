@@ -54,14 +54,24 @@ Exit status: 0, 1 a table could not be looked at, 3 a table or partition would w
 	return c
 }
 
-// openLook connects to the brokers; nil, after a warning, where none answers: the tables can be shown without.
-func (a *app) openLook(ctx context.Context, cfg *config.Config) (*source.Look, []source.Topic) {
-	ctx, cancel := trying(ctx)
-	defer cancel()
-	look, err := source.OpenLook(ctx, sourceConfig(cfg, a.log))
-	if err != nil {
+// openLook connects to the brokers; nil, after a warning, where none answers: the tables can be shown without. patient tries again
+// until ctx ends, for those who can do nothing without.
+func (a *app) openLook(ctx context.Context, cfg *config.Config, patient bool) (*source.Look, []source.Topic) {
+	if !patient {
+		var cancel context.CancelFunc
+		ctx, cancel = trying(ctx)
+		defer cancel()
+	}
+	var look *source.Look
+	for wait := (backoff{}); look == nil; {
+		var err error
+		if look, err = source.OpenLook(ctx, sourceConfig(cfg, a.log)); err == nil {
+			break
+		}
 		a.log.Warn("the log cannot be shown", "error", err)
-		return nil, nil
+		if !patient || !wait.pause(ctx) {
+			return nil, nil
+		}
 	}
 	topics, err := look.Topics(ctx)
 	if err != nil {
@@ -71,7 +81,7 @@ func (a *app) openLook(ctx context.Context, cfg *config.Config) (*source.Look, [
 }
 
 func (a *app) showOffsets(ctx context.Context, cfg *config.Config, table string) error {
-	look, topics := a.openLook(ctx, cfg)
+	look, topics := a.openLook(ctx, cfg, false)
 	if look != nil {
 		defer look.Close()
 	}

@@ -270,12 +270,10 @@ func (b *backoff) next() time.Duration {
 	return time.Duration(rand.Int64N(int64(bound))) + 50*time.Millisecond
 }
 
-// pause says what failed and waits; false if ctx ended.
-func (s *service) pause(ctx context.Context, wait *backoff, step string, err error) bool {
-	d := wait.next()
-	why := fmt.Sprintf("%s: %v", step, err)
-	s.trouble.Store(&why)
-	s.events.Trouble(sink.TroubleInfo{Step: step, Err: err, Again: d})
+// pause waits as long as is due; false if ctx ended.
+func (b *backoff) pause(ctx context.Context) bool { return sleep(ctx, b.next()) }
+
+func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -284,6 +282,15 @@ func (s *service) pause(ctx context.Context, wait *backoff, step string, err err
 	case <-t.C:
 		return true
 	}
+}
+
+// pause says what failed and waits; false if ctx ended.
+func (s *service) pause(ctx context.Context, wait *backoff, step string, err error) bool {
+	d := wait.next()
+	why := fmt.Sprintf("%s: %v", step, err)
+	s.trouble.Store(&why)
+	s.events.Trouble(sink.TroubleInfo{Step: step, Err: err, Again: d})
+	return sleep(ctx, d)
 }
 
 // untilAllStopped waits until every table is stopped, and is true then; false if ctx ended before.

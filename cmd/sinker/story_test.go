@@ -31,7 +31,7 @@ type story struct {
 // tell starts a world with the topic orders of two partitions; more is added to its configuration.
 func tell(t *testing.T, entry, more string) *story {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	t.Cleanup(cancel)
 	w, err := embedded.Start(ctx, embedded.Options{Dir: t.TempDir(), Topics: []embedded.Topic{{Name: "orders", Partitions: 2}}})
 	if err != nil {
