@@ -58,9 +58,13 @@ func run(m *testing.M) (status int) {
 	return m.Run()
 }
 
+// patience multiplies every bound of a wait: nothing is concluded from one, it only ends what hangs.
+const patience = 3
+
 // within bounds a wait: generous, as two cores may be busy, and far below the limit of the whole test.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
+	d *= patience
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, fmt.Errorf("not within %s", d))
 	t.Cleanup(cancel)
 	return ctx

@@ -158,7 +158,7 @@ func (p *party) kill() error {
 
 // quit ends it in peace, and returns its exit status.
 func (p *party) quit(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience*time.Minute)
 	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -250,11 +250,11 @@ func (c *camp) answer(ctx context.Context, s stop, position string) error {
 			continue
 		}
 		p := c.parties[0]
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		ctx, cancel := context.WithTimeout(ctx, patience*time.Minute)
 		defer cancel()
 		out, status, err := p.Command(ctx, p.behind, strings.Fields(part)[1:]...)
 		if err != nil || status != 0 {
-			return fmt.Errorf("%s ended with status %d: %w\n%s", part, status, err, out)
+			return fmt.Errorf("%s ended with status %d (%v): %s", part, status, err, out)
 		}
 		return nil
 	}

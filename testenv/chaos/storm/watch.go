@@ -158,8 +158,12 @@ func (c *camp) done(context.Context) (bool, string) {
 	return true, ""
 }
 
+// patience multiplies every limit that only ends what hangs. The limits are a quiet machine's; nothing is concluded from them.
+const patience = 3
+
 // await looks until something holds.
 func (c *camp) await(ctx context.Context, within time.Duration, what string, holds func(context.Context) (bool, string)) error {
+	within *= patience
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not %s within %s", what, within))
 	defer cancel()
 	for {
