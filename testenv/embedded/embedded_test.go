@@ -41,7 +41,7 @@ func start(t *testing.T, o embedded.Options) *embedded.World {
 
 func values(t *testing.T, w *embedded.World, topic string, from int64) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	recs, err := w.Read(ctx, topic, 0, from)
 	if err != nil {

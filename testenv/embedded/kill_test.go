@@ -160,7 +160,7 @@ func TestWorld_RetentionBySize(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	patience, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	patience, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var before embedded.Log
 	for {
