@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,36 +20,82 @@ import (
 	"github.com/sinker-io/sinker/writer/pagestest"
 )
 
-// Whatever the schema and whatever the values, pyarrow and DuckDB find in our files the rows that were written.
+// Whatever the schema and whatever the values, arrow-go, pyarrow, DuckDB and parquet-java find in our files the rows that were written.
 func TestFiles_RandomTablesAreTheSameToAllReaders(t *testing.T) {
-	cases := 100
-	if n, err := strconv.Atoi(os.Getenv("SINKER_PAGES")); err == nil {
-		cases = n
+	sameToAll(t, 10_000, pages(t), pagestest.Options{NoNanoseconds: true}, FileReaders, Files)
+}
+
+// So do ClickHouse, and Iceberg's reader for Spark, whatever the schema that they can hold.
+func TestFiles_RandomTablesAreTheSameToClickHouseAndSpark(t *testing.T) {
+	both := func(ctx context.Context, folder string, files int) ([]string, error) {
+		faults, err := ClickHouseFiles(ctx, folder, files)
+		more, errSpark := spark.Files(ctx, folder, files)
+		return append(faults, more...), errors.Join(err, errSpark)
 	}
-	folder := t.TempDir()
-	for n := range cases {
-		c := pagestest.New(uint64(10_000+n), pagestest.Options{NoNanoseconds: true})
-		f, err := os.Create(filepath.Join(folder, strconv.Itoa(n)+".parquet"))
+	sameToAll(t, 50_000, max(20, pages(t)/50), pagestest.Options{NoNanoseconds: true, Narrow: true}, []string{"clickhouse", "spark"}, both)
+}
+
+// pages is how many random files are made; SINKER_PAGES says otherwise.
+func pages(t *testing.T) int {
+	text := os.Getenv("SINKER_PAGES")
+	if text == "" {
+		return 150
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("SINKER_PAGES=%s: want a whole number above 0", text)
+	}
+	return n
+}
+
+// sameToAll makes files from seeds, and has each of them read by arrow-go and by others. In every batch there is one more file, whose
+// truth is not its own.
+func sameToAll(t *testing.T, seed uint64, files int, o pagestest.Options, readers []string, read func(context.Context, string, int) ([]string, error)) {
+	const batch = 250
+	rows := 0
+	for first := 0; first < files && !t.Failed(); first += batch { // a file that failed follows from its seed
+		folder, n := t.TempDir(), min(batch, files-first)
+		for i := range n {
+			c := pagestest.New(seed+uint64(first+i), o)
+			if err := c.Keep(folder, i); err != nil {
+				t.Fatalf("seed %d: %v", seed+uint64(first+i), err)
+			}
+			rows += len(c.Truth)
+			if err := arrowGo(filepath.Join(folder, strconv.Itoa(i)+".parquet"), c.Truth); err != nil {
+				t.Errorf("seed %d, arrow-go: %v", seed+uint64(first+i), err)
+			}
+		}
+		lie(t, folder, n)
+		faults, err := read(t.Context(), folder, n+1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Write(f); err != nil {
-			t.Fatalf("file %d: %v", n, err)
+		noticed := map[string]bool{}
+		for _, fault := range faults {
+			if about, ok := strings.CutPrefix(fault, fmt.Sprintf("file %d, ", n)); ok {
+				reader, _, _ := strings.Cut(about, ": ")
+				noticed[reader] = true
+				continue
+			}
+			t.Errorf("file 0 has the seed %d; %s", seed+uint64(first), fault)
 		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		for name, text := range map[string]string{".rows": strings.Join(c.Truth, "\n") + "\n", ".kinds": pagestest.Spell(c.Kinds())} {
-			if err := os.WriteFile(filepath.Join(folder, strconv.Itoa(n)+name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+		for _, reader := range readers {
+			if !noticed[reader] {
+				t.Errorf("%s did not notice a wrong row", reader)
 			}
 		}
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d files, %d rows: read equal by arrow-go, %s", first+n, rows, strings.Join(readers, ", "))
 	}
-	// The last file has a truth that is not its own: readers who do not notice would notice nothing.
-	liar := filepath.Join(folder, strconv.Itoa(cases))
-	other := filepath.Join(folder, "0")
-	for _, name := range []string{".parquet", ".kinds", ".rows"} {
-		data, err := os.ReadFile(other + name)
+}
+
+// lie adds a file n whose truth is not its own: readers who do not notice would notice nothing.
+func lie(t *testing.T, folder string, n int) {
+	t.Helper()
+	for _, name := range []string{".parquet", ".kinds", ".schema", ".rows"} {
+		data, err := os.ReadFile(filepath.Join(folder, "0"+name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,25 +103,32 @@ func TestFiles_RandomTablesAreTheSameToAllReaders(t *testing.T) {
 			at := strings.LastIndexAny(string(data[:len(data)-3]), "0123456789abcdef")
 			data[at] ^= 1
 		}
-		if err := os.WriteFile(liar+name, data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, strconv.Itoa(n)+name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	faults, err := Files(t.Context(), folder, cases+1)
+}
+
+// arrowGo compares what arrow-go finds in a file with the truth.
+func arrowGo(path string, truth []string) error {
+	f, err := file.OpenParquetFile(path, false)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	noticed := 0
-	for _, fault := range faults {
-		if strings.HasPrefix(fault, "file "+strconv.Itoa(cases)+",") {
-			noticed++
-			continue
+	defer f.Close()
+	rows, err := pagestest.Rows(f)
+	if err != nil {
+		return err
+	}
+	if len(rows) != len(truth) {
+		return fmt.Errorf("%d rows, there are %d", len(rows), len(truth))
+	}
+	for i := range rows {
+		if rows[i] != truth[i] {
+			return fmt.Errorf("row %d is %.1500s, want %.1500s", i, rows[i], truth[i])
 		}
-		t.Error(fault)
 	}
-	if noticed != 2 {
-		t.Errorf("%d of 2 readers noticed a wrong row", noticed)
-	}
+	return nil
 }
 
 // Iceberg's reader for Spark, which is its own and vectorised, finds in a file of every encoding what DuckDB finds.

@@ -24,7 +24,7 @@ import (
 	"github.com/sinker-io/sinker/testenv/tools"
 )
 
-//go:embed py
+//go:embed py java
 var scripts embed.FS
 
 // Table says where a table is, in words that all readers understand.

@@ -108,6 +108,23 @@ func (s *Spark) SQL(ctx context.Context, t Table, statements ...string) ([][]str
 	return a.Rows, nil
 }
 
+// Files lets Iceberg's reader for Spark read single Parquet files, like [Files]; beside each of them there is also n.schema, the schema
+// in Iceberg's JSON.
+func (s *Spark) Files(ctx context.Context, folder string, files int) ([]string, error) {
+	var a struct {
+		Faults []string
+		Error  string
+	}
+	err := s.request(ctx, map[string]any{"do": "files", "folder": folder, "files": files}, &a)
+	if err == nil && a.Error != "" {
+		err = fmt.Errorf("%s", a.Error)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spark reads the files in %s: %w", folder, err)
+	}
+	return a.Faults, nil
+}
+
 // request sends a line and reads one. A session that does not answer is killed.
 func (s *Spark) request(ctx context.Context, request, answer any) error {
 	s.mu.Lock()

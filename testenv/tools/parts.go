@@ -22,13 +22,14 @@ var (
 	REST       = jars("rest")                                                                    // 25 s
 	Nessie     = jars("nessie")                                                                  // 15 s
 	SparkJars  = jars("spark")                                                                   // 10 s
+	Parquet    = jars("parquet")                                                                 // 15 s: parquet-java, and a compiler for what reads by it
 	Readers    = venv("readers", "readers.txt")                                                  // 30 s: DuckDB and its extensions, pyiceberg, tpchgen-cli
 	ClickHouse = venv("clickhouse", "clickhouse.txt")                                            // 30 s: chdb
 	Spark      = venv("spark-python", "spark.txt")                                               // 60 s
 	JDK        = venv("jdk", "jdk.txt")                                                          // 10 s: a Java newer than Debian's
 	Worker     = jars("worker")                                                                  // 15 s: Kafka Connect; only the benchmark against the peer asks for it
 	Connect    = jars("connect")                                                                 // 20 s: Iceberg's sink for it, likewise
-	All        = []Part{Kafka, Readers, REST, Nessie, JDK, SparkJars, Spark, ClickHouse, VersityGW, MinIO}
+	All        = []Part{Kafka, Readers, REST, Nessie, JDK, SparkJars, Parquet, Spark, ClickHouse, VersityGW, MinIO}
 )
 
 const (

@@ -5,10 +5,16 @@
 package pagestest
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/apache/iceberg-go"
 
@@ -39,6 +45,7 @@ type group struct {
 // Options are what a reader's limits ask for. The zero value is everything.
 type Options struct {
 	NoNanoseconds bool // timestamps in microseconds only
+	Narrow        bool // what Spark and ClickHouse know: no times of day, days of the years 1 to 9999, no Brotli
 }
 
 // New makes the case of a seed.
@@ -89,6 +96,24 @@ func Spell(v any) string {
 
 // Write writes the case as a file.
 func (c *Case) Write(w io.Writer) error { return write(w, c.Schema, c.Props, c.groups...) }
+
+// Keep writes the case into a folder as n.parquet, and beside it what readers of other languages compare it with: the truth a line
+// each row in n.rows, [Case.Kinds] in n.kinds, and the schema in n.schema.
+func (c *Case) Keep(folder string, n int) error {
+	var out bytes.Buffer
+	if err := c.Write(&out); err != nil {
+		return err
+	}
+	base := filepath.Join(folder, strconv.Itoa(n))
+	schema, err := json.Marshal(c.Schema)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(base+".parquet", out.Bytes(), 0o600),
+		os.WriteFile(base+".rows", []byte(strings.Join(c.Truth, "\n")+"\n"), 0o600),
+		os.WriteFile(base+".kinds", []byte(Spell(c.Kinds())), 0o600),
+		os.WriteFile(base+".schema", schema, 0o600))
+}
 
 // File writes rows as a file with one row group.
 func File(w io.Writer, schema *iceberg.Schema, props iceberg.Properties, rows *decode.Rows) error {

@@ -24,6 +24,9 @@ func (g *gen) properties() iceberg.Properties {
 		"write.parquet.page-size-bytes":   pick(g, "4096", "65536", "1048576"),
 		"write.parquet.dict-size-bytes":   pick(g, "1024", "2097152", "2097152"),
 	}
+	if g.options.Narrow && p["write.parquet.compression-codec"] == "brotli" {
+		p["write.parquet.compression-codec"] = "zstd"
+	}
 	if g.rng.IntN(3) == 0 {
 		p["write.parquet.bloom-filter-enabled.column.c1"] = "true"
 	}
@@ -67,6 +70,9 @@ func (g *gen) typ(depth int) iceberg.Type {
 	case 5:
 		return iceberg.DateType{}
 	case 6:
+		if g.options.Narrow {
+			return iceberg.DateType{}
+		}
 		return iceberg.TimeType{}
 	case 7:
 		if !g.options.NoNanoseconds && g.rng.IntN(3) == 0 {

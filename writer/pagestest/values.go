@@ -190,6 +190,11 @@ func (g *gen) draw(t iceberg.Type, dull bool, i int) value {
 	case iceberg.Int32Type:
 		return whole(1 << 31)
 	case iceberg.DateType:
+		if g.options.Narrow {
+			first, last := int64(-719_162), int64(2_932_896)
+			n := pick(g, first, last, first+g.rng.Int64N(last-first))
+			return value{number: n, spelled: fmt.Sprint(n)}
+		}
 		return whole(1 << 20)
 	case iceberg.TimeType:
 		n := g.rng.Int64N(86_400_000_000)

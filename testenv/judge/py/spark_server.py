@@ -9,6 +9,7 @@ os.dup2(2, 1)  # whatever else prints must not mix with the answers
 from pyspark.sql import SparkSession  # noqa: E402
 
 import common  # noqa: E402
+import spark_files  # noqa: E402
 
 D = "spark"
 sessions = {}
@@ -66,6 +67,8 @@ def ask(s, t, q):
 
 
 def handle(root, request):
+    if request["do"] == "files":
+        return {"faults": spark_files.compare(root, request)}
     s = session(root, request["table"])
     if request["do"] == "ask":
         return ask(s, request["table"], request["question"])
