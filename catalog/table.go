@@ -137,7 +137,8 @@ func (t *Table) History(ctx context.Context, v commit.View) (commit.View, error)
 	v.Snapshots = maps.Clone(v.Snapshots)
 	log := slices.Collect(l.meta.PreviousFiles())
 	seen := map[string]bool{l.location: true}
-	for len(log) > 0 && !lineageWhole(v) {
+	first := map[int64]bool{} // snapshots that a file of before them does not list: no older one tells of them
+	for len(log) > 0 && !(lineageWhole(v) && first[root(v)]) {
 		entry := log[len(log)-1]
 		log = log[:len(log)-1]
 		if seen[entry.MetadataFile] {
@@ -159,9 +160,13 @@ func (t *Table) History(ctx context.Context, v commit.View) (commit.View, error)
 			continue // a file of another incarnation says nothing of this one
 		}
 		for _, s := range old.Snapshots() {
-			if _, known := v.Snapshots[s.SnapshotID]; !known {
+			now, known := v.Snapshots[s.SnapshotID]
+			if !known || now.Parent == 0 && s.ParentSnapshotID != nil {
 				v.Snapshots[s.SnapshotID] = decodeSnapshot(s)
 			}
+		}
+		if r := root(v); old.SnapshotByID(r) == nil {
+			first[r] = true
 		}
 		// The log of an older file reaches further back than ours, which is cut to a length.
 		if len(log) == 0 {
@@ -170,6 +175,17 @@ func (t *Table) History(ctx context.Context, v commit.View) (commit.View, error)
 	}
 	v.HistoryComplete = true
 	return v, nil
+}
+
+// root is the oldest snapshot of the branch that is known.
+func root(v commit.View) (id int64) {
+	for at := v.Head; at != 0; at = v.Snapshots[at].Parent {
+		if _, known := v.Snapshots[at]; !known {
+			break
+		}
+		id = at
+	}
+	return id
 }
 
 // lineageWhole tells whether nothing that the rules may ask for is missing: every parent up to the root, and every source.

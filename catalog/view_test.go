@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,6 +51,43 @@ func TestView_ExpiredParentsComeBackFromTheMetadataLog(t *testing.T) {
 			t.Errorf("without any history: %v", err)
 		}
 	})
+}
+
+// pyiceberg's expiry takes the parent from a snapshot that it keeps. The file of before still names it, and more are not read than it takes.
+func TestView_ParentThatExpiryTookAwayComesBackFromTheMetadataLog(t *testing.T) {
+	w := newWorld(t)
+	w.create("shop.orders", nil, 2, nil)
+	tb := w.table("shop.orders", "", "s1")
+	a := put(t, tb, 1, 0, 10)
+	head := w.foreignAppend("shop.orders", 1000, 1005)
+	w.update("shop.orders", icetable.NewRemoveSnapshotRefUpdate("sinker_s1"), icetable.NewRemoveSnapshotsUpdate([]int64{a}, false))
+	l, _ := handle(load(t, tb))
+	raw, err := w.store.ReadAll(t.Context(), l.location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := regexp.MustCompile(`,?"parent-snapshot-id":` + strconv.FormatInt(a, 10))
+	if !parent.Match(raw) {
+		t.Fatalf("no snapshot names %d as its parent: %s", a, raw)
+	}
+	if err := os.WriteFile(strings.TrimPrefix(l.location, "file://"), parent.ReplaceAll(raw, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if tb, err = w.open().Table("shop.orders", "", "s1"); err != nil {
+		t.Fatal(err)
+	}
+	v := load(t, tb)
+	if _, err := commit.Resolve(v, "s1"); err != commit.ErrNeedHistory {
+		t.Fatalf("resolve without history: %v", err)
+	}
+	v, err = tb.History(t.Context(), v)
+	if err != nil || v.Snapshots[head].Parent != a {
+		t.Fatalf("%+v, %v; want the parent %d", v.Snapshots[head], err, a)
+	}
+	st, err := commit.Resolve(v, "s1")
+	if err != nil || st.Carrier != a || st.Dirty || st.Ledger.Position()[part(0)] != 10 {
+		t.Errorf("with history: %+v, %v", st, err)
+	}
 }
 
 // A foreign snapshot may be a cherry-pick of rows of ours, so its source must be known before anything is believed. Where only older metadata

@@ -179,7 +179,7 @@ func TestMend_EveryTableThatSharesThem(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	empty := commit.View{Head: 3, Mirrors: noted.Mirrors, Snapshots: map[int64]commit.Snapshot{3: {ID: 3}}}
+	empty := commit.View{Head: 3, HistoryComplete: true, Mirrors: noted.Mirrors, Snapshots: map[int64]commit.Snapshot{3: {ID: 3}}}
 	if _, err := commit.Mend(empty, "x", "d", nil); reason(err) != commit.ReplacedTable {
 		t.Errorf("where D does not tell its state: %v", err)
 	}

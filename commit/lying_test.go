@@ -70,6 +70,35 @@ func TestCommit_HowOftenAndHowLongLoadsMayLag(t *testing.T) {
 	}
 }
 
+// An expiry that comes between a commit and the load that is to show it, and takes the parent from our snapshot, is no lie: neither
+// while older metadata tell of the parent nor when they are gone.
+func TestCommit_ParentThatExpiryTookAwayIsNoLie(t *testing.T) {
+	for _, log := range []bool{true, false} {
+		w := newWorld(t)
+		e := w.anchor(w.x, p0).Epoch
+		anchor := w.mem.Head()
+		w.x.Table = beforeLoad{w.x.Table, func() {
+			if w.mem.Head() != anchor {
+				w.mem.ExpireUnparenting(log, anchor)
+			}
+		}}
+		w.add(w.x, e, 0, 10)
+		if v, _ := w.mem.Load(t.Context()); v.Snapshots[v.Head].Parent != 0 || len(v.Snapshots) != 1 {
+			t.Fatalf("nothing was expired: %+v", v.Snapshots)
+		}
+		w.x.Table = w.mem
+		w.add(w.x, e, 10, 20)
+		w.exact()
+	}
+}
+
+type beforeLoad struct {
+	commit.Table
+	do func()
+}
+
+func (b beforeLoad) Load(ctx context.Context) (commit.View, error) { b.do(); return b.Table.Load(ctx) }
+
 // A catalog that ignores requirements loses somebody's commit; that is seen at once.
 func TestCommit_CatalogThatIgnoresRequirementsIsCaught(t *testing.T) {
 	w := newWorld(t)

@@ -177,6 +177,32 @@ func TestResolve_DamagedMirrorIsNoEvidence(t *testing.T) {
 	wantStop(t, err, commit.LineageLost)
 }
 
+// pyiceberg's expiry takes the parent from the snapshots that it keeps. Such a root is no replaced table where an older metadata file
+// names its parent, be that listed there or told of by the mirror.
+func TestResolve_ParentThatExpiryTookAway(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	carrier := w.add(w.x, e, 0, 10).Snapshot
+	w.mem.Foreign("append", 0)
+	v, _ := w.mem.Load(t.Context())
+	w.mem.ExpireUnparenting(true, carrier)
+	st, err := w.resolve("x")
+	wantNext(t, st, err, 10)
+	if st.Dirty || st.Carrier != carrier {
+		t.Errorf("%+v, want the state of snapshot %d, clean", st, carrier)
+	}
+	now, _ := w.mem.Load(t.Context())
+	if now, err = w.mem.History(t.Context(), now); err != nil || now.Snapshots[v.Head].Parent != carrier {
+		t.Fatalf("the head's parent: %+v %v", now.Snapshots[v.Head], err)
+	}
+	delete(now.Snapshots, carrier) // the mirror alone tells
+	st, err = commit.Resolve(now, "x")
+	wantNext(t, st, err, 10)
+	if st.Via != commit.FromMirror {
+		t.Errorf("via %s", st.Via)
+	}
+}
+
 func TestResolve_ReplacedTable(t *testing.T) {
 	w := newWorld(t)
 	w.anchor(w.x, p0)

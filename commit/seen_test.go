@@ -42,11 +42,11 @@ func TestCommit_WhatIsSeenOfAnAcknowledgedCommit(t *testing.T) {
 	}{
 		"all of it": {func(*world, uint64, int64) {}, nil},
 		"another parent": {func(w *world, _ uint64, id int64) {
-			edit(w, id, func(s *commit.Snapshot) { s.Parent = 0 })
+			edit(w, id, func(s *commit.Snapshot) { s.Parent = 77 })
 		},
 			[]string{lie, "applied on", "commits of others may be lost"}},
 		"another parent, in a catalog that hides them": {func(w *world, _ uint64, id int64) {
-			edit(w, id, func(s *commit.Snapshot) { s.Parent = 0 })
+			edit(w, id, func(s *commit.Snapshot) { s.Parent = 77 })
 			w.mem.Edit(func(v *commit.View) { v.Caps.History = false })
 		}, nil},
 		"no offsets": {func(w *world, _ uint64, id int64) {
@@ -248,7 +248,7 @@ func TestCovered_LooksEverywhere(t *testing.T) {
 		}
 	}
 	v := beside(map[string]marks{"y": {p0: mark(0, 0, 9)}})
-	v.Tags = map[string]int64{"z": 4711}
+	v.Tags, v.HistoryComplete = map[string]int64{"z": 4711}, true
 	_, _, met, err := commit.Covered(v, "x", marks{p1: mark(0, 0, -1)})
 	var s *commit.Stop
 	if met || !errors.As(err, &s) || s.Reason != commit.NewSink || !strings.HasPrefix(s.Found, "sink z has written to this table") || !strings.Contains(s.Do, "new_sink: allow") {

@@ -98,6 +98,14 @@ func TestSinks_CarriedByOneSnapshotOnly(t *testing.T) {
 	}
 }
 
+// only makes these the table's snapshots, and all that is known of it.
+func only(v *commit.View, all ...commit.Snapshot) {
+	v.Snapshots, v.HistoryComplete = map[int64]commit.Snapshot{}, true
+	for _, s := range all {
+		v.Snapshots[s.ID] = s
+	}
+}
+
 // Where there is no certain answer, the reason, the snapshot that it is about and a way out are told, or older metadata is asked for first.
 func TestResolve_SaysWhyItStops(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -126,22 +134,23 @@ func TestResolve_SaysWhyItStops(t *testing.T) {
 		"picked from ours": {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 2; v.Snapshots[4] = s }, commit.CherryPick, []string{"snapshot 4", "from snapshot 2", `"x"`}, "offsets accept"},
 		"picked from one that is gone": {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 77; v.Snapshots[4] = s; v.HistoryComplete = true },
 			commit.CherryPick, []string{"snapshot 4", "snapshot 77", "gone", `"x"`, "its rows may be in the table"}, "offsets accept"},
-		"picked from one that is not listed": {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 77; v.Snapshots[4] = s }, "", nil, ""},
-		"replaced, the property is left": {func(v *commit.View) { v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}}; v.Tags = nil },
+		"picked from one that is not listed":                          {func(v *commit.View) { s := v.Snapshots[4]; s.Source = 77; v.Snapshots[4] = s }, "", nil, ""},
+		"a root that is not ours, and older metadata is not read yet": {func(v *commit.View) { v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}} }, "", nil, ""},
+		"replaced, the property is left": {func(v *commit.View) { only(v, commit.Snapshot{ID: 4}); v.Tags = nil },
 			commit.ReplacedTable, []string{"the branch main", "property sinker.mirror.x", "was replaced, or rolled back to before"}, "offsets accept"},
-		"replaced, the tag is left": {func(v *commit.View) { v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}}; v.Mirrors = nil },
+		"replaced, the tag is left": {func(v *commit.View) { only(v, commit.Snapshot{ID: 4}); v.Mirrors = nil },
 			commit.ReplacedTable, []string{"tag sinker_x on snapshot 3"}, "offsets accept"},
 		"replaced, a snapshot aside is left": {func(v *commit.View) {
-			v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}, 3: v.Snapshots[3]}
+			only(v, commit.Snapshot{ID: 4}, v.Snapshots[3])
 			v.Mirrors, v.Tags = nil, nil
 		},
 			commit.ReplacedTable, []string{"snapshot 3"}, "offsets accept"},
 		"replaced, what another carried is left": {func(v *commit.View) {
-			v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}, 6: {ID: 6, Sink: "y", Others: map[string]commit.Other{"x": {}}}}
+			only(v, commit.Snapshot{ID: 4}, commit.Snapshot{ID: 6, Sink: "y", Others: map[string]commit.Other{"x": {}}})
 			v.Mirrors, v.Tags = nil, nil
 		}, commit.ReplacedTable, []string{"snapshot 6"}, "offsets accept"},
 		"no properties, and rows": {func(v *commit.View) {
-			v.Snapshots = map[int64]commit.Snapshot{4: {ID: 4}}
+			only(v, commit.Snapshot{ID: 4})
 			v.Mirrors, v.Tags, v.Caps.Properties = nil, nil, false
 		},
 			commit.ReplacedTable, []string{"its rows"}, "offsets accept"},

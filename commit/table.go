@@ -12,7 +12,7 @@ import (
 type Table interface {
 	// Load reads the table's metadata afresh, with all its snapshots; nothing is cached.
 	Load(ctx context.Context) (View, error)
-	// History adds to v the snapshots that only older metadata files list (metadata-log), and sets HistoryComplete.
+	// History adds to v the snapshots that only older metadata files list (metadata-log), gives those their parents back that only older files name, and sets HistoryComplete.
 	// Snapshots never change, so merging them is sound.
 	History(ctx context.Context, v View) (View, error)
 	// Append sends ONE request that holds only if the table is still as in base: same uuid, same head of the branch, same tag of

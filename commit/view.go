@@ -14,7 +14,8 @@ type View struct {
 	TableUUID uuid.UUID
 	Branch    string
 	Head      int64 // snapshot that the branch points to; 0 if the branch does not exist
-	// Snapshots by id: those listed, and, after Table.History, those found in older metadata files as well.
+	// Snapshots by id: those listed, and, after Table.History, those found in older metadata files as well. A snapshot that is listed without
+	// a parent and had one in an older file has it again after Table.History: pyiceberg's expiry takes it away with the parent.
 	Snapshots map[int64]Snapshot
 	Mirrors   map[string]Mirror // by sink id: every property sinker.mirror.*
 	Tags      map[string]int64  // by sink id: every tag sinker_*, and the snapshot it points to

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,7 +100,9 @@ func (m *Memory) Edit(f func(v *commit.View)) {
 func (m *Memory) touch() {
 	m.applied++
 	for id, s := range m.view.Snapshots {
-		m.parents[id] = s.Parent
+		if s.Parent != 0 || m.parents[id] == 0 {
+			m.parents[id] = s.Parent
+		}
 	}
 	m.view.Location = fmt.Sprintf("memory:%s/%05d.metadata.json", m.view.TableUUID, m.applied)
 	m.view.LastUpdated = m.clock()
@@ -146,7 +149,7 @@ func (m *Memory) History(_ context.Context, v commit.View) (commit.View, error) 
 	defer m.mu.Unlock()
 	v.Snapshots = maps.Clone(v.Snapshots)
 	for id, s := range m.older {
-		if _, listed := v.Snapshots[id]; !listed {
+		if now, listed := v.Snapshots[id]; !listed || now.Parent == 0 && s.Parent != 0 {
 			v.Snapshots[id] = s
 		}
 	}
@@ -271,6 +274,22 @@ func (m *Memory) Expire(keepLog bool, ids ...int64) {
 				m.older[id] = v.Snapshots[id]
 			}
 			delete(v.Snapshots, id)
+		}
+	})
+}
+
+// ExpireUnparenting is Expire as pyiceberg does it: what stays forgets a parent that went.
+func (m *Memory) ExpireUnparenting(keepLog bool, ids ...int64) {
+	m.Expire(keepLog, ids...)
+	m.Edit(func(v *commit.View) {
+		for id, s := range v.Snapshots {
+			if slices.Contains(ids, s.Parent) {
+				if keepLog {
+					m.older[id] = s
+				}
+				s.Parent = 0
+				v.Snapshots[id] = s
+			}
 		}
 	})
 }

@@ -50,6 +50,10 @@ func Quick() []Config {
 			c.Workers, c.Net, c.MetadataLog = []int{0}, 1, true
 			c.May = may{Append: 2, Expire: 1, Truncate: 1, SetCurrent: 1}
 		}),
+		world("q-unparented", func(c *Config) {
+			c.Net, c.MetadataLog, c.Unparents = 1, true, true
+			c.May = may{Append: 1, Expire: 1, Truncate: 1, SetCurrent: 1}
+		}),
 		world("q-no-properties", func(c *Config) {
 			c.Workers, c.Net, c.NoProperties, c.Anchored = []int{0, 1}, 1, true, false
 			c.May = may{Append: 1, SetCurrent: 1, Expire: 1}

@@ -280,7 +280,8 @@ func (w *walk) justify(s *state, x int, why commit.Reason) string {
 		}
 	case commit.ReplacedTable:
 		hidden := w.Shows == ShowsHead && t.Head != 0 && !w.bearing(t, t.Head, x)
-		if !bears && (id == 0 || hidden) && w.traced(s, x, true) {
+		nameless := w.Unparents && id != 0 && !w.visible(t, id) // the last that named this parent is gone as well
+		if !bears && (id == 0 || hidden || nameless) && w.traced(s, x, true) {
 			return ""
 		}
 	case commit.LineageLost:

@@ -73,6 +73,7 @@ type Config struct {
 	NoTags, NoProperties bool
 	Shows                History
 	MetadataLog          bool // older metadata files list what was expired
+	Unparents            bool // expiring takes their parents from the snapshots that stay; older metadata files still name them
 	Files                bool // expiring snapshots deletes files that only they need
 
 	May    map[Op]uint8 // how often each may happen

@@ -97,7 +97,11 @@ func (w *walk) view(t *table, full bool) commit.View {
 		s := &t.Snap[i]
 		id := uint8(i + 1)
 		if w.shown(t, id) || full && s.Kept == logged {
-			v.Snapshots[int64(id)] = w.snapshot(t, id)
+			shown := w.snapshot(t, id)
+			if w.Unparents && s.Parent != 0 && w.unparented(t, s.Parent, full) {
+				shown.Parent = 0
+			}
+			v.Snapshots[int64(id)] = shown
 		}
 	}
 	for x := range w.sinks {
@@ -112,6 +116,13 @@ func (w *walk) view(t *table, full bool) commit.View {
 		}
 	}
 	return v
+}
+
+// unparented tells whether a parent is gone from the list, and from its child. A file from before, which names it, is there as long as
+// the parent itself is in one.
+func (w *walk) unparented(t *table, parent uint8, full bool) bool {
+	k := t.Snap[parent-1].Kept
+	return k != listed && !(full && k == logged)
 }
 
 // shown tells whether a load lists a snapshot.

@@ -34,6 +34,10 @@ func (w *world) foreign(t *table, x fate.Fault) (done bool) {
 		done = t.compact()
 	case Expire, ExpireAll:
 		done = t.expire(x.Amount, x.Kind == Expire)
+	case Unparent:
+		if done = t.expire(x.Amount, true); done {
+			t.unparent()
+		}
 	case Rollback:
 		done, name = t.rollback(x.Amount)
 	case SetCurrent:
@@ -249,6 +253,19 @@ func (t *table) expire(keep int64, log bool) bool {
 		}
 	}
 	return true
+}
+
+// unparent takes the parent from what is listed where it is listed no more. Older metadata files still name it.
+func (t *table) unparent() {
+	t.change(func(v *commit.View) {
+		for id, s := range v.Snapshots {
+			if _, listed := v.Snapshots[s.Parent]; s.Parent != 0 && !listed {
+				t.older[id] = s
+				s.Parent = 0
+				v.Snapshots[id] = s
+			}
+		}
+	})
 }
 
 func (t *table) move(to int64) {

@@ -44,7 +44,8 @@ const (
 	Append     fate.Kind = "foreign append"
 	Compact    fate.Kind = "compaction"
 	Expire     fate.Kind = "expire"
-	ExpireAll  fate.Kind = "expire-all" // with the older metadata files
+	ExpireAll  fate.Kind = "expire-all"         // with the older metadata files
+	Unparent   fate.Kind = "expire-unparenting" // what stays forgets a parent that went, as with pyiceberg
 	Rollback   fate.Kind = "rollback"
 	SetCurrent fate.Kind = "set-current"
 	CherryPick fate.Kind = "cherry-pick"
@@ -68,7 +69,7 @@ var groups = []struct {
 	{[]fate.Kind{Crash, Zombie, Sleep, Stop, Clock, Session, MemoryPressure}, 1, 3},
 	{[]fate.Kind{Lost, Late, Doubled, AnswerLost, Refused, RefusedDone, Rejected, Slow, Stale, Torn, Taken, Misread}, 2, 4},
 	{[]fate.Kind{Rebalance, Retention, Truncation, NewTopic, Grow, Aborted, Hanging, Poison, Corrupt, BadFetch}, 1, 4},
-	{[]fate.Kind{Append, Compact, Expire, ExpireAll, Rollback, SetCurrent, CherryPick, Replace, Recreate, Damage, Unmirror, Untag, Orphans, Schema}, 1, 4},
+	{[]fate.Kind{Append, Compact, Expire, ExpireAll, Unparent, Rollback, SetCurrent, CherryPick, Replace, Recreate, Damage, Unmirror, Untag, Orphans, Schema}, 1, 4},
 }
 
 type occasion struct {
@@ -117,6 +118,7 @@ var occasions = map[fate.Kind][]occasion{
 	Compact:    {{"race", 0.05, 0}, {"tick", 0.04, 0}},
 	Expire:     {{"race", 0.05, 3}, {"tick", 0.05, 3}},
 	ExpireAll:  {{"race", 0.04, 3}, {"tick", 0.04, 3}},
+	Unparent:   {{"race", 0.05, 3}, {"tick", 0.05, 3}},
 	Rollback:   {{"race", 0.03, 40}, {"tick", 0.03, 40}},
 	SetCurrent: {{"race", 0.02, 1 << 30}, {"tick", 0.03, 1 << 30}},
 	CherryPick: {{"race", 0.01, 0}, {"tick", 0.02, 0}},

@@ -245,7 +245,7 @@ func (r remote) History(ctx context.Context, v commit.View) (commit.View, error)
 		defer r.mu.Unlock()
 		v.Snapshots = maps.Clone(v.Snapshots)
 		for id, s := range r.older {
-			if _, listed := v.Snapshots[id]; !listed {
+			if now, listed := v.Snapshots[id]; !listed || now.Parent == 0 && s.Parent != 0 {
 				v.Snapshots[id] = s
 			}
 		}

@@ -27,11 +27,12 @@ type camp struct {
 	// Whoever does something to instances or their networks reads it; an operator who answers a STOP has it alone.
 	quiet sync.RWMutex
 
-	mu       sync.Mutex
-	doing    map[string]string   // by track: the deed under way
-	earned   map[string]string   // by table: the reason of the STOP that a deed earns at the moment
-	provoked map[string][]string // by table: all of them
-	stops    []stop              // seen, each once
+	mu         sync.Mutex
+	doing      map[string]string   // by track: the deed under way
+	earned     map[string]string   // by table: the reason of the STOP that a deed earns at the moment
+	provoked   map[string][]string // by table: all of them
+	unparented map[string]bool     // tables whose snapshots have lost parents by pyiceberg's expiry
+	stops      []stop              // seen, each once
 }
 
 // stop is a STOP that an instance showed.
@@ -57,7 +58,7 @@ func (s *Storm) camp(ctx context.Context, side side) (*camp, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &camp{side: side, storm: s, world: w, doing: map[string]string{}, earned: map[string]string{}, provoked: map[string][]string{}}
+	c := &camp{side: side, storm: s, world: w, doing: map[string]string{}, earned: map[string]string{}, provoked: map[string][]string{}, unparented: map[string]bool{}}
 	var tables strings.Builder
 	for _, name := range side.tables {
 		f := &field{topic: side.name + "-" + name, table: "storm." + name, base: name}

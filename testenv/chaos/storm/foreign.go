@@ -73,6 +73,9 @@ var harmless = []operation{
 			c.call(ctx, f, "expire_snapshots(table => '%s', older_than => TIMESTAMP '2099-01-01 00:00:00', retain_last => 1)"))
 	}},
 	{name: "pyiceberg expires all but the newest", do: func(ctx context.Context, c *camp, f *field) error {
+		c.mu.Lock()
+		c.unparented[f.table] = true
+		c.mu.Unlock()
 		return c.write(ctx, f, judge.Order{Do: "expire"})
 	}},
 }

@@ -27,6 +27,9 @@ func (s *Storm) oracle(ctx context.Context, c *camp, f *field, table judge.Table
 	t := &oracle.Table{Name: f.table, Head: d.Head, Snapshots: map[int64]*oracle.Snapshot{}, Live: map[int64]bool{}}
 	for _, x := range d.Snapshots {
 		snap := &oracle.Snapshot{ID: x.ID, Parent: x.Parent, Sequence: x.Sequence, Replaced: -1}
+		if x.Parent == 0 && c.unparented[f.table] { // pyiceberg's expiry took it away: whatever it was, it is not known
+			snap.Parent = -1
+		}
 		if err := oracle.ParseSummary(x.Summary, snap); err != nil {
 			return 0, fmt.Errorf("%s: %w", f.table, err)
 		}
