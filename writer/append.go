@@ -132,8 +132,15 @@ func (b *Batch) follows(run Run) error {
 // decode appends records to the pool until one of them stops the run. Other errors are the batch's end.
 func (b *Batch) decode(t *tally, recs []*kgo.Record) (*BadRecord, error) {
 	first := b.pool.len()
+	settled := b.settled(t.run.Partition)
 	for _, rec := range recs {
-		err := b.decodeOne(rec)
+		var err error
+		if rec.Offset < settled {
+			err = b.cfg.Known(t.run.Partition, rec)
+		}
+		if err == nil {
+			err = b.decodeOne(rec)
+		}
 		if errors.Is(err, decode.ErrFull) {
 			b.assign(first)
 			if err := b.drain(b.ctx, false); err != nil {
@@ -160,17 +167,23 @@ func (b *Batch) decode(t *tally, recs []*kgo.Record) (*BadRecord, error) {
 	return nil, nil
 }
 
-// passOver counts a record that is no row as skipped, or says that the run stops before it. Another error than the record's
+// passOver counts a record that is no row as skipped or dead, or says that the run stops before it. Another error than the record's
 // own is the batch's end.
 func (b *Batch) passOver(t *tally, rec *kgo.Record, err error) (*BadRecord, error) {
 	var fault *decode.RecordError
 	switch {
 	case errors.Is(err, decode.ErrTombstone):
 		b.skip(t, rec, decode.ErrTombstone)
+	case errors.Is(err, ErrDead):
+		t.counts.Dead++
 	case !errors.As(err, &fault):
 		return nil, fmt.Errorf("decode partition %s offset %d: %w", t.run.Partition, rec.Offset, err)
 	default:
-		if stop := b.judge(t, rec, fault); stop != nil {
+		switch stop := b.judge(t, rec, fault); {
+		case errors.Is(stop, ErrDead):
+			t.counts.Dead++
+			return nil, nil
+		case stop != nil:
 			return &BadRecord{Table: b.table.Name, Partition: t.run.Partition, Offset: rec.Offset, Err: stop}, nil
 		}
 		b.skip(t, rec, fault)
@@ -193,6 +206,14 @@ func (b *Batch) decodeOne(rec *kgo.Record) (err error) {
 		rows.Truncate(before)
 	}
 	return err
+}
+
+// settled is the offset of p below which records are asked after before they are decoded.
+func (b *Batch) settled(p offsets.Partition) int64 {
+	if b.cfg.Known == nil {
+		return 0
+	}
+	return b.cfg.Settled[p]
 }
 
 // judge asks the policy: an error stops the run before rec.
@@ -230,6 +251,7 @@ func (b *Batch) account(t tally, to int64) {
 	s.To = to
 	for _, c := range []*manifest.Counts{&s.Counts, &b.counts} {
 		c.Rows += t.counts.Rows
+		c.Dead += t.counts.Dead
 		c.Skipped += t.counts.Skipped
 		c.Holes += t.counts.Holes
 	}

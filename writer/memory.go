@@ -87,11 +87,11 @@ func (b *Batch) reserve(ctx context.Context, n int64) error {
 	return nil
 }
 
-// grab takes n bytes if they are free, or if the batch is below its floor.
+// grab takes n bytes if they are free, or if the batch is below its floor or greedy.
 func (b *Batch) grab(n int64) bool {
 	switch {
 	case b.budget.TryAcquire(n):
-	case b.held+n <= floor:
+	case b.held+n <= floor || b.cfg.Greedy:
 		b.budget.Force(n)
 	default:
 		return false
