@@ -49,10 +49,19 @@ type (
 		Open       *jsonOpen       `json:"open,omitempty"`
 		Totals     jsonCounts      `json:"totals"`
 		Unknown    []jsonUnknown   `json:"fields_without_column,omitempty"`
+		Letters    string          `json:"dead_letters_table,omitempty"`
+		Dead       []jsonDead      `json:"dead_letters,omitempty"` // as this process has read them
 		Files      int64           `json:"files,string"`
 		Bytes      int64           `json:"bytes,string"`
 		Commits    []jsonCommit    `json:"commits"`
 		Partitions []jsonPartition `json:"partitions"`
+	}
+	jsonDead struct {
+		jsonID
+		Code   string `json:"code"`
+		Count  int64  `json:"count,string"`
+		Offset int64  `json:"first_offset,string"`
+		Reason string `json:"first_reason"`
 	}
 	jsonUnknown struct {
 		Field string `json:"field"` // "" stands for all beyond the first hundred
@@ -133,6 +142,10 @@ func spellTable(t sink.TableStatus) jsonTable {
 	}
 	for _, u := range unknownFields(t) {
 		out.Unknown = append(out.Unknown, jsonUnknown{u.name, u.times})
+	}
+	out.Letters = t.Letters
+	for _, d := range deadCodes(t) {
+		out.Dead = append(out.Dead, jsonDead{jsonID: spellID(d.Partition), Code: d.code, Count: d.Count, Offset: d.Offset, Reason: d.Reason})
 	}
 	for _, c := range t.Commits {
 		out.Commits = append(out.Commits, spellCommit(c))

@@ -35,7 +35,7 @@ type Metrics struct {
 	batches                                                  *prometheus.CounterVec // table, trigger
 	commits                                                  *prometheus.CounterVec // table, outcome
 	attempts                                                 *prometheus.CounterVec // table, class
-	skips                                                    *prometheus.CounterVec // table, code
+	skips, deaths                                            *prometheus.CounterVec // table, code
 	stops                                                    *prometheus.CounterVec // table, reason
 	troubles                                                 *prometheus.CounterVec // table, step
 	assigned, revoked                                        *prometheus.CounterVec // table
@@ -73,6 +73,7 @@ func NewMetrics(build Build) *Metrics {
 	m.commits = counter("commits_total", "Commits by outcome: committed, or fenced (a batch was given up because the table's state had moved; its records are read again).", "outcome")
 	m.attempts = counter("commit_attempts_total", "Requests to the catalog to commit, by how the answer was understood.", "class")
 	m.skips = counter("record_skips_total", "Records skipped by this process when they were read, by what was wrong with them; records read again are counted again.", "code")
+	m.deaths = counter("record_dead_letters_total", "Records that this process found to be dead letters when they were read, by what was wrong with them; records read again are counted again.", "code")
 	m.stops = counter("stops_total", "Times a table or partition stopped to wait for an operator, by reason.", "reason")
 	m.troubles = counter("troubles_total", "Failures that are tried again, by step; table is empty for the source.", "step")
 	m.assigned = counter("partitions_assigned_total", "Partitions assigned to this process.")
@@ -115,6 +116,9 @@ func (m *Metrics) Events() sink.Events {
 		Fenced: func(f sink.FencedInfo) { m.commits.WithLabelValues(m.tables.of(f.Table), "fenced").Inc() },
 		Skipped: func(s sink.SkippedInfo) {
 			m.skips.WithLabelValues(m.tables.of(s.Table), m.codes.of(s.Code)).Inc()
+		},
+		Dead: func(d sink.DeadInfo) {
+			m.deaths.WithLabelValues(m.tables.of(d.Table), m.codes.of(d.Code)).Inc()
 		},
 		Stopped: func(s sink.StopInfo) {
 			t, reason := m.tables.of(s.Table), "unknown"

@@ -28,6 +28,7 @@ func busy(m *Metrics, table string) {
 	e.Committed(sink.CommitInfo{Table: table, Counts: manifest.Counts{Rows: 900, Dead: 3, Skipped: 90, Holes: 7}, Files: 2, Bytes: 129 << 20, Took: time.Second, Attempts: 2, Age: 10 * time.Second})
 	e.Fenced(sink.FencedInfo{Table: table})
 	e.Skipped(sink.SkippedInfo{Table: table, Code: "not_json"})
+	e.Dead(sink.DeadInfo{Table: table, Code: "bad_value"})
 	e.Stopped(sink.StopInfo{Table: table, Stop: &commit.Stop{Reason: commit.CherryPick}})
 	e.Trouble(sink.TroubleInfo{Step: "fetch"})
 	e.Trouble(sink.TroubleInfo{Table: table, Step: "load"})
@@ -130,6 +131,7 @@ func TestMetrics_EventsAndStatusAreCounted(t *testing.T) {
 		{2, "sinker_commit_attempts_total", []string{table, "class=conflict"}},
 		{2, "sinker_commit_attempts_total", []string{table, "class=ok"}},
 		{2, "sinker_record_skips_total", []string{table, "code=not_json"}},
+		{2, "sinker_record_dead_letters_total", []string{table, "code=bad_value"}},
 		{2, "sinker_stops_total", []string{table, "reason=cherry-pick"}},
 		{2, "sinker_troubles_total", []string{"table=", "step=fetch"}},
 		{2, "sinker_commit_duration_seconds", []string{table}},

@@ -71,6 +71,7 @@ type rowView struct {
 	StoppedPartitions                  int
 	Open                               string
 	Unknown                            string
+	Dead                               string
 	LastError                          string
 	Counts                             []fact
 	Topics                             string
@@ -263,7 +264,7 @@ func lookRow(t sink.TableStatus, i int, now time.Time) rowView {
 	if !t.OpenSince.IsZero() {
 		r.Open = fmt.Sprintf("%s rows, %s in memory, for %s", count(t.OpenRows), size(t.OpenBytes), duration(now.Sub(t.OpenSince).Truncate(time.Second)))
 	}
-	r.Unknown = tellUnknown(unknownFields(t))
+	r.Unknown, r.Dead = tellUnknown(unknownFields(t)), tellDead(t)
 	r.Counts = []fact{
 		{"Rows", count(t.Totals.Rows), ""}, {"Dead letters", count(t.Totals.Dead), ""}, {"Skipped", count(t.Totals.Skipped), "bad records under on_bad_record: skip, and tombstones"},
 		{"Without a record", count(t.Totals.Holes), "offsets of control records, aborted transactions, compaction"}, {"Files", count(t.Files), ""}, {"Stored", size(t.Bytes), ""},

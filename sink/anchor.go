@@ -53,7 +53,8 @@ func (l *lane) anchor(ctx context.Context, r *started) error {
 		if len(set) == 0 {
 			return nil, nil
 		}
-		return &commit.Edit{Cluster: cluster, Set: set}, nil
+		// Where dead letters are kept, our hash must not come without an epoch of its own (commit.Ready).
+		return &commit.Edit{Cluster: cluster, Set: set, NewEpoch: l.dead != nil && st.Hash != l.entry.Hash}, nil
 	})
 	if err == nil {
 		call(l.s.cfg.Events.Anchored, l.name, begin)

@@ -22,6 +22,7 @@ type Events struct {
 	Attempt    func(AttemptInfo) // every request to the catalog, with its outcome
 	Fenced     func(FencedInfo)
 	Skipped    func(SkippedInfo)
+	Dead       func(DeadInfo)
 	Stopped    func(StopInfo)
 	Resumed    func(table string, p *offsets.Partition)
 	Trouble    func(TroubleInfo) // something failed and will be tried again
@@ -82,6 +83,16 @@ type SkippedInfo struct {
 	Partition offsets.Partition
 	Offset    int64
 	Code      string // of the decode.RecordError, or tombstone
+	Err       error
+}
+
+// DeadInfo is one record that will be a dead letter once its batch is committed. Records that are read again are told again.
+type DeadInfo struct {
+	Table     string
+	Letters   string // the table of dead letters
+	Partition offsets.Partition
+	Offset    int64
+	Code      string // of the decode.RecordError
 	Err       error
 }
 

@@ -22,6 +22,7 @@ type flush struct {
 	oldest   time.Time // Kafka's timestamp of its oldest record
 	before   *flush    // whose commit must end first
 	to       *commit.Committer
+	letters  *sealing // nil: none are kept
 	done     chan struct{}
 
 	// Set before it returns to the lane.
@@ -48,6 +49,8 @@ func (l *lane) flushDue(ctx context.Context) {
 		l.flush(ctx, "age")
 	case busy < 2 && l.open.Full():
 		l.flush(ctx, "size")
+	case busy < 2 && l.dead.heavy(l.s.cfg.Budget.Limit()):
+		l.flush(ctx, "memory")
 	case busy < 2 && short && len(l.backlog) == 0 && l.s.cfg.Budget.Waiting() > 0 && l.open.Held() >= l.s.cfg.Budget.Limit()/16:
 		l.flush(ctx, "memory")
 	}
@@ -55,11 +58,11 @@ func (l *lane) flushDue(ctx context.Context) {
 
 func (l *lane) flush(ctx context.Context, trigger string) {
 	if l.open.Empty() {
-		l.open.Abort()
-		l.open = nil
+		l.abandon()
 		return
 	}
-	f := &flush{batch: l.open, trigger: trigger, due: time.Now(), received: l.open.Started(), oldest: l.open.OldestRecord(), to: l.committer, done: make(chan struct{})}
+	f := &flush{batch: l.open, trigger: trigger, due: time.Now(), received: l.open.Started(), oldest: l.open.OldestRecord(), to: l.committer, letters: l.dead.flush(),
+		done: make(chan struct{})}
 	if n := len(l.flushes); n > 0 {
 		f.before = l.flushes[n-1]
 	}
@@ -74,9 +77,23 @@ func (l *lane) flush(ctx context.Context, trigger string) {
 	}()
 }
 
+// abandon throws the open batch away.
+func (l *lane) abandon() {
+	if l.open != nil {
+		l.open.Abort()
+		l.open = nil
+	}
+	l.dead.drop()
+}
+
 func (f *flush) run(ctx context.Context, l *lane) {
 	defer f.batch.Abort()
-	if f.m, f.err = f.batch.Seal(ctx); f.err != nil {
+	defer f.letters.abort()
+	var dead *manifest.Manifest
+	if f.m, f.err = f.batch.Seal(ctx); f.err == nil {
+		dead, f.err = f.letters.seal(ctx, f.m)
+	}
+	if f.err != nil {
 		f.sealing = true
 		return
 	}
@@ -85,6 +102,10 @@ func (f *flush) run(ctx context.Context, l *lane) {
 	}
 	if f.before != nil {
 		<-f.before.done
+	}
+	if f.letters != nil {
+		f.receipt, f.err = f.letters.commitBoth(ctx, f.to, f.m, dead)
+		return
 	}
 	f.receipt, f.err = f.to.Commit(ctx, f.m)
 }

@@ -53,7 +53,8 @@ type lane struct {
 	looked      time.Time // when we last saw where the table stands
 	wg          sync.WaitGroup
 
-	share share // of bad records
+	share share        // of bad records
+	dead  *deadLetters // nil: none are kept
 
 	view laneView // what outsiders see
 }
@@ -75,9 +76,12 @@ type leaving struct {
 
 func newLane(s *Sink, e *Entry, name string) *lane {
 	l := &lane{s: s, entry: e, name: name, in: newMailbox(), ended: make(chan struct{}), fresh: true,
-		parts: map[offsets.Partition]*part{}, misroutes: map[string]*commit.Stop{}}
+		parts: map[offsets.Partition]*part{}, misroutes: map[string]*commit.Stop{}, dead: newDeadLetters(e, name)}
 	l.view.init(name, e)
 	l.share.limit = e.MaxBadShare
+	if l.dead != nil {
+		l.view.status.Letters = l.dead.name
+	}
 	return l
 }
 
@@ -215,22 +219,27 @@ func (l *lane) appendNext(ctx context.Context) bool {
 	}
 	if l.open == nil {
 		l.open = writer.NewBatch(l.desc, l.writerConfig(), l.epoch, l.positions())
+		l.dead.opened(l.positions())
 	}
-	bads := l.open.Counts().Skipped
+	before := l.open.Counts()
 	err := l.open.Append(ctx, writer.Run{Partition: run.Partition, Range: run.Range, LeaderEpoch: run.LeaderEpoch, Records: run.Recs})
 	var bad *writer.BadRecord
+	if failed := l.dead.append(ctx, l, run, accounted(run, err)); failed != nil {
+		err = failed
+	}
 	switch {
+	case errors.Is(err, commit.ErrRewritten):
+		l.again("read "+run.Partition.String(), err)
 	case err == nil:
 		l.view.appended(int64(len(run.Recs)))
-		l.share.good(len(run.Recs) - int(l.open.Counts().Skipped-bads))
+		l.share.good(len(run.Recs) - int(l.open.Counts().Skipped-before.Skipped) - int(l.open.Counts().Dead-before.Dead))
 		p.next, p.epoch = run.Range.To, run.LeaderEpoch
 		l.cleared(run.Partition, p)
 	case errors.As(err, &bad):
 		p.next, p.epoch = bad.Offset, epochBefore(run, bad.Offset, p.epoch)
 		l.stopPart(run.Partition, p, l.badStop(run.Partition, bad))
 		if l.open.Empty() { // nothing makes it due, and it would keep its buffers for as long as all is stopped
-			l.open.Abort()
-			l.open = nil
+			l.abandon()
 		}
 	case ctx.Err() != nil:
 	default:
@@ -255,7 +264,7 @@ func epochBefore(run source.Records, offset int64, before int32) int32 {
 // full tells that no more may be appended now: a batch waits for its turn behind the one being committed, and the open one has a
 // full file.
 func (l *lane) full() bool {
-	return len(l.flushes) >= 2 || (len(l.flushes) == 1 && l.open != nil && l.open.Full())
+	return len(l.flushes) >= 2 || (len(l.flushes) == 1 && l.open != nil && (l.open.Full() || l.dead.heavy(l.s.cfg.Budget.Limit())))
 }
 
 func (l *lane) pause() {
@@ -303,10 +312,7 @@ func (l *lane) positions() offsets.Position {
 
 // again drops what the lane holds, and starts it again from where the table stands, after a back-off if err is not nil.
 func (l *lane) again(step string, err error) {
-	if l.open != nil {
-		l.open.Abort()
-		l.open = nil
-	}
+	l.abandon()
 	l.s.cfg.Source.Pause(l.startedParts())
 	l.dropBacklog(func(offsets.Partition) bool { return true })
 	for _, p := range l.parts {
@@ -345,10 +351,7 @@ func (l *lane) dropBacklog(of func(offsets.Partition) bool) {
 // drop gives back everything the lane holds: it ends.
 func (l *lane) drop() {
 	l.dropBacklog(func(offsets.Partition) bool { return true })
-	if l.open != nil {
-		l.open.Abort()
-		l.open = nil
-	}
+	l.abandon()
 	for _, lv := range l.leaving {
 		lv.ev.Done()
 	}

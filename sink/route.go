@@ -21,6 +21,8 @@ type Entry struct {
 	Start    source.Point // where a table begins that holds no offsets yet
 	Hash     string       // of what shapes rows: topics, table, format, columns, on_bad_record
 	SkipBad  bool         // on_bad_record: skip
+	// Letters, if not nil, is where bad records go (on_bad_record: dead_letter).
+	Letters *Letters
 	// MaxBadShare stops a table when more than this share of its last 10,000 records was bad, 0.1 being 10 %; 0: never.
 	MaxBadShare float64
 	Tally       *decode.Tally // where the decoders count fields without a column; optional, for the status only

@@ -24,6 +24,7 @@ type started struct {
 	v         commit.View
 	stops     map[offsets.Partition]*commit.Stop // those that may not start
 	ends      offsets.Position                   // where the log of those that were inspected ends
+	dead      lettersStarted
 	step      string
 	err       error // a *commit.Stop of the table, or something to try again
 }
@@ -68,6 +69,13 @@ func (l *lane) startDue(ctx context.Context) {
 		defer func() { l.recheck = time.Time{} }()
 	}
 	asked := l.startable()
+	if l.dead != nil && !l.fresh && len(asked) > 0 { // what a lane with dead letters stands on is of all its partitions
+		if l.open != nil {
+			l.flush(ctx, "start")
+		}
+		l.again("", nil)
+		return
+	}
 	var idle offsets.Position
 	if l.idle() {
 		idle = l.positions()
@@ -79,18 +87,26 @@ func (l *lane) startDue(ctx context.Context) {
 		committer.Forget()
 	}
 	known := l.uuid
+	var dead *deadLetters
+	if l.dead != nil { // a copy: the start only reads it
+		if s := l.stop(); s != nil && s.Reason == commit.Recreated && l.dead.committer != nil {
+			l.dead.committer.Forget()
+		}
+		d := *l.dead
+		dead = &d
+	}
 	ctx, l.cancelStart = context.WithCancel(ctx)
 	l.wg.Add(1)
 	go func() {
 		defer l.wg.Done()
-		r := l.start(ctx, asked, table, committer, known)
+		r := l.start(ctx, asked, table, committer, known, dead)
 		r.idle = idle
 		l.in.put(r)
 	}()
 }
 
 // start reads where the table stands, anchors what it does not know yet, and checks the log against it.
-func (l *lane) start(ctx context.Context, asked map[offsets.Partition]*part, table Table, c *commit.Committer, known uuid.UUID) started {
+func (l *lane) start(ctx context.Context, asked map[offsets.Partition]*part, table Table, c *commit.Committer, known uuid.UUID, dead *deadLetters) started {
 	r := started{asked: asked, table: table, committer: c, stops: map[offsets.Partition]*commit.Stop{}}
 	fail := func(step string, err error) started { r.step, r.err = step, err; return r }
 	var err error
@@ -98,7 +114,7 @@ func (l *lane) start(ctx context.Context, asked map[offsets.Partition]*part, tab
 		if r.table, err = l.entry.Open(ctx, l.name); err != nil {
 			return fail("open table", err)
 		}
-		r.committer = l.newCommitter(r.table)
+		r.committer = l.newCommitter(r.table, l.name, l.entry.Hash)
 	}
 	if r.st, r.v, err = r.committer.State(ctx); err != nil {
 		return fail("read state", err)
@@ -112,13 +128,18 @@ func (l *lane) start(ctx context.Context, asked map[offsets.Partition]*part, tab
 	if err := l.inspect(ctx, &r); err != nil {
 		return fail("check the log", err)
 	}
+	if dead != nil {
+		if err := l.stand(ctx, &r, dead); err != nil {
+			return fail("read dead letters", err)
+		}
+	}
 	return r
 }
 
-func (l *lane) newCommitter(t Table) *commit.Committer {
+func (l *lane) newCommitter(t Table, name, hash string) *commit.Committer {
 	p := l.s.cfg.Policy
 	return &commit.Committer{
-		Table: t, Name: l.name, Sink: l.s.cfg.Sink, Hash: l.entry.Hash, Rollback: p.Rollback, AllowNewSink: p.AllowNewSink,
+		Table: t, Name: name, Sink: l.s.cfg.Sink, Hash: hash, Rollback: p.Rollback, AllowNewSink: p.AllowNewSink,
 		Now: l.s.cfg.Now, Jitter: l.s.cfg.Jitter,
 		Attempted: func(took time.Duration, err error) {
 			class := "ok"
@@ -128,7 +149,7 @@ func (l *lane) newCommitter(t Table) *commit.Committer {
 				l.view.fine()
 			}
 			if told := l.s.cfg.Events.Attempt; told != nil {
-				told(AttemptInfo{Table: l.name, Class: class, Took: took, Err: err})
+				told(AttemptInfo{Table: name, Class: class, Took: took, Err: err})
 			}
 		},
 		Trouble: func(step string, err error, again time.Duration) {
@@ -136,7 +157,7 @@ func (l *lane) newCommitter(t Table) *commit.Committer {
 				l.view.trouble(step, err)
 			}
 			if told := l.s.cfg.Events.Trouble; told != nil {
-				told(TroubleInfo{Table: l.name, Step: step, Err: err, Again: again})
+				told(TroubleInfo{Table: name, Step: step, Err: err, Again: again})
 			}
 		},
 	}
@@ -153,6 +174,9 @@ func (l *lane) began(r started) {
 	if r.v.TableUUID != uuid.Nil && !r.st.Empty {
 		l.uuid = r.v.TableUUID
 	}
+	if r.dead.table != nil {
+		l.dead.table, l.dead.committer = r.dead.table, r.dead.committer
+	}
 	var s *commit.Stop
 	switch {
 	case errors.As(r.err, &s):
@@ -167,11 +191,17 @@ func (l *lane) began(r started) {
 		l.stopTable(l.incompatible(err))
 		return
 	}
-	if !l.fresh && (r.st.Epoch != l.epoch || l.moved(r)) { // what the others hold is of a state that is over
+	if !l.fresh && (r.st.Epoch != l.epoch || l.moved(r) || l.dead != nil && r.dead.st.Epoch != l.dead.epoch) { // what the others hold is of a state that is over
 		l.epoch = r.st.Epoch
 		l.again("", nil)
 		l.lookOnceMore()
 		return
+	}
+	if l.fresh && r.dead.table != nil {
+		if err := l.dead.began(l, r); err != nil {
+			l.stopTable(l.incompatible(err))
+			return
+		}
 	}
 	l.epoch, l.fresh = r.st.Epoch, false
 	l.view.running(l.resumed())
@@ -240,7 +270,7 @@ func (r started) lost(id offsets.Partition, s *commit.Stop) bool {
 // seenByReading tells whether only reading shows that a partition's STOP is over; all others are looked for at every start.
 func seenByReading(why commit.Reason) bool {
 	switch why {
-	case commit.BadRecord, commit.TooManyBad, commit.CorruptLog, commit.NotAllowed:
+	case commit.BadRecord, commit.TooManyBad, commit.FateChanged, commit.CorruptLog, commit.NotAllowed:
 		return true
 	}
 	return false
@@ -264,8 +294,12 @@ func (l *lane) describe(v commit.View) error {
 }
 
 func (l *lane) writerConfig() writer.Config {
-	return writer.Config{Sink: l.s.cfg.Sink, Decoder: l.decoder, Budget: l.s.cfg.Budget, Spares: &l.spares, TargetFileSize: l.s.cfg.TargetFileSize,
+	c := writer.Config{Sink: l.s.cfg.Sink, Decoder: l.decoder, Budget: l.s.cfg.Budget, Spares: &l.spares, TargetFileSize: l.s.cfg.TargetFileSize,
 		OnBad: l.onBad, OnSkip: l.onSkip}
+	if l.dead != nil {
+		c.Known, c.Settled = l.dead.known, l.dead.on.settled
+	}
+	return c
 }
 
 // stop is the table's own.

@@ -54,8 +54,20 @@ type TableStatus struct {
 	LagSeconds float64      // age of the oldest record not yet committed, 0 if caught up
 	// Unknown counts fields that records have and the table has not, by dotted path, the first 100 of them; "" is all
 	// others. Of this process and of the table's whole entry.
-	Unknown   map[string]int64
+	Unknown map[string]int64
+	Letters string // table of dead letters; empty: none are kept
+	// Dead is what was wrong with records that became dead letters, by code, as this process has read them: those that were read again
+	// are counted again.
+	Dead      map[string]DeadStatus
 	Freshness float64 // seconds from receipt to visible, of the last commit's oldest record
+}
+
+// DeadStatus is the dead letters of one code.
+type DeadStatus struct {
+	Count     int64
+	Partition offsets.Partition // of the first one
+	Offset    int64
+	Reason    string
 }
 
 // PartitionStatus is one assigned partition.

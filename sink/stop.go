@@ -92,7 +92,10 @@ func (l *lane) resumed() func() {
 	}
 }
 
-func (l *lane) onBad(_ offsets.Partition, _ *kgo.Record, err *decode.RecordError) error {
+func (l *lane) onBad(p offsets.Partition, rec *kgo.Record, err *decode.RecordError) error {
+	if l.dead != nil {
+		return l.dead.bury(l, p, rec, err)
+	}
 	if l.entry.SkipBad {
 		return l.share.another()
 	}
@@ -101,10 +104,15 @@ func (l *lane) onBad(_ offsets.Partition, _ *kgo.Record, err *decode.RecordError
 
 // badStop is the stop before a record that on_bad_record does not let pass.
 func (l *lane) badStop(p offsets.Partition, bad *writer.BadRecord) *commit.Stop {
+	var decided *commit.Stop
+	if errors.As(bad.Err, &decided) {
+		decided.Table = l.name
+		return decided
+	}
 	s := &commit.Stop{Table: l.name, Partition: &p, Offset: bad.Offset, Err: bad.Err}
 	if errors.Is(bad.Err, errTooMany) {
 		s.Reason, s.Found = commit.TooManyBad, "something is wrong with more than single records: with the producer, the table, or the configuration"
-		s.Do = "find what changed (the counter of skipped records has their codes, the log their offsets) and mend it, or raise max_bad_share; sinker looks at this record again every 30 s"
+		s.Do = "find what changed (the counters of bad records have their codes, the log their offsets) and mend it, or raise max_bad_share; sinker looks at this record again every 30 s"
 		return s
 	}
 	s.Reason, s.Found = commit.BadRecord, "this record cannot become a row, and on_bad_record is stop"

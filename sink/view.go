@@ -1,10 +1,12 @@
 package sink
 
 import (
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/sinker-io/sinker/commit"
+	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
 )
 
@@ -34,6 +36,21 @@ func (v *laneView) init(name string, e *Entry) {
 	for _, p := range e.Patterns {
 		v.status.Topics = append(v.status.Topics, "/"+p.String()+"/")
 	}
+}
+
+// buried counts a dead letter by what is wrong with it.
+func (v *laneView) buried(p offsets.Partition, offset int64, why *decode.RecordError) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.status.Dead == nil {
+		v.status.Dead = map[string]DeadStatus{}
+	}
+	d, had := v.status.Dead[why.Code]
+	if !had {
+		d = DeadStatus{Partition: p, Offset: offset, Reason: why.Error()}
+	}
+	d.Count++
+	v.status.Dead[why.Code] = d
 }
 
 // state works out the state; the caller holds the lock.
@@ -195,6 +212,7 @@ func (s *Sink) Status() Status {
 		}
 		t.Partitions = append([]PartitionStatus{}, t.Partitions...)
 		t.Commits = append([]CommitInfo{}, t.Commits...)
+		t.Dead = maps.Clone(t.Dead)
 		t.RowsPerSec = l.view.received.perSecond(time.Now())
 		for i := range t.Partitions {
 			p := &t.Partitions[i]

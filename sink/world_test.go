@@ -34,6 +34,7 @@ type world struct {
 	tables  map[string]*table
 	dir     string
 	made    map[string]int
+	letters map[string]*letterTable
 }
 
 type table struct {
