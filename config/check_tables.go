@@ -12,8 +12,8 @@ func (r *reader) checkTables(c *Config) {
 		r.checkTableName(p+".table", t.Table, t)
 		if t.DeadLetters != "" && c.IsSet(p+".dead_letters") {
 			r.checkTableName(p+".dead_letters", t.DeadLetters, t)
-			if t.DeadLetters == t.Table {
-				r.say(p+".dead_letters", "is the table itself", "another table", "")
+			if strings.Contains(t.DeadLetters, TopicPlaceholder) && !t.PerTopic() {
+				r.say(p+".dead_letters", "has {topic}, and the table has not", "one table of dead letters for one table", "take {topic} away")
 			}
 			if t.OnBadRecord != "dead_letter" && r.valid(p+".on_bad_record") {
 				r.say(p+".dead_letters", "stands without on_bad_record: dead_letter", "dead_letters only with it", "take it away")
@@ -24,7 +24,7 @@ func (r *reader) checkTables(c *Config) {
 		r.checkColumns(c, p, t)
 		r.checkKafkaColumns(p+".kafka_columns", t)
 		if t.OnBadRecord == "stop" && t.MaxBadShare != Off {
-			r.say(p+".max_bad_share", "stands with on_bad_record: stop, which stops at the first", "max_bad_share only with skip", "take it away")
+			r.say(p+".max_bad_share", "stands with on_bad_record: stop, which stops at the first", "max_bad_share only with dead_letter or skip", "take it away")
 		}
 		if t.Create != nil {
 			r.checkCreate(p+".create", t)
@@ -177,7 +177,47 @@ func (r *reader) checkClaims(c *Config) {
 			}
 		}
 		r.checkTableTwice(c, i)
+		r.checkLetters(c, i)
 	}
+}
+
+// checkLetters wants a table of dead letters to be nobody's target, and to be named alike wherever it is shared: its state is of all
+// entries that name it.
+func (r *reader) checkLetters(c *Config, i int) {
+	t, path := &c.Tables[i], at("tables", i)+".dead_letters"
+	if t.OnBadRecord != "dead_letter" {
+		return
+	}
+	if !c.IsSet(path) {
+		path = at("tables", i) + ".table"
+	}
+	for name := range letterNames(*t) {
+		for k := range c.Tables {
+			if tableNames(c.Tables[k])[name] {
+				if k == i && t.DeadLetters == t.Table {
+					r.say(path, "is the table itself", "another table", "")
+				} else {
+					r.say(path, fmt.Sprintf("dead letters would go to %s, to which records go already, in line %d", name, r.where(at("tables", k)+".table").line), "a table of its own for dead letters", "")
+				}
+				return
+			}
+			if o := c.Tables[k]; k < i && o.OnBadRecord == "dead_letter" && o.DeadLetters != t.DeadLetters && letterNames(o)[name] {
+				r.say(path, fmt.Sprintf("dead letters would go to %s, which line %d names in another way", name, r.where(at("tables", k)).line), "the same dead_letters in all entries that share a table", "")
+				return
+			}
+		}
+	}
+}
+
+// letterNames are the tables of dead letters of an entry as far as they are known before any topic is met.
+func letterNames(t Table) map[string]bool {
+	out := map[string]bool{t.DeadLetters: true}
+	for _, topic := range t.Topics {
+		if topic.Name != "" {
+			out[t.LettersFor(topic.Name)] = true
+		}
+	}
+	return out
 }
 
 // overlap finds the topic of t that certainly claims what topic claims; overlapping patterns show only when a topic

@@ -100,6 +100,11 @@ func (t Table) NameFor(topic string) string {
 	return strings.ReplaceAll(t.Table, TopicPlaceholder, topic)
 }
 
+// LettersFor is the table that dead letters of topic go to.
+func (t Table) LettersFor(topic string) string {
+	return strings.ReplaceAll(t.DeadLetters, TopicPlaceholder, topic)
+}
+
 // PerTopic tells whether every topic has a table of its own.
 func (t Table) PerTopic() bool { return strings.Contains(t.Table, TopicPlaceholder) }
 

@@ -71,9 +71,9 @@ var keys = []Key{
 	{Path: "tables[].columns.*.unit", Default: "days for date, else ms within 1980–2200", Values: []string{"s", "ms", "us", "ns", "days"}, Doc: "What a number means in a date or time column."},
 	{Path: "tables[].columns.*.zone", Values: []string{"UTC"}, Doc: "Zone of texts without one in a timestamptz column; without this key they are bad records. Only UTC has no hours that come twice or never."},
 	{Path: "tables[].kafka_columns", Values: []string{"topic", "partition", "offset", "timestamp", "key", "headers"}, Doc: "What is kept of the record beside its value, in the columns `_kafka_topic`, `_kafka_partition`, …"},
-	{Path: "tables[].on_bad_record", Values: []string{"stop", "skip"}, Later: []string{"dead_letter"}, Doc: "`stop`: the partition stops before the record until an operator decides. `skip`: the record is counted and left out."},
-	{Path: "tables[].max_bad_share", Default: "off for `skip`", Doc: "With `skip`: more bad records than this share of 10,000 among the last 10,000 of the table, counted since the start: STOP. `off`: no bound."},
-	{Path: "tables[].dead_letters", Default: "`table` + `__dead_letters`", Doc: "Table for dead letters, with `on_bad_record: dead_letter`."},
+	{Path: "tables[].on_bad_record", Values: []string{"stop", "dead_letter", "skip"}, Doc: "`stop`: the partition stops before the record until an operator decides. `dead_letter`: the record is kept, as it is, in the table of dead letters. `skip`: the record is counted and left out."},
+	{Path: "tables[].max_bad_share", Default: "`10%` for `dead_letter`, off for `skip`", Doc: "With `dead_letter` or `skip`: more bad records than this share of 10,000 among the last 10,000 of the table, counted since the start: STOP. `off`: no bound."},
+	{Path: "tables[].dead_letters", Default: "`table` + `__dead_letters`", Doc: "Table for dead letters, with `on_bad_record: dead_letter`. It is made if it is missing. Tables may share one, each with topics of its own; `{topic}` stands for the topic's name where it does so in `table`."},
 
 	{Path: "commit", Doc: "When batches are committed."},
 	{Path: "commit.every", Least: "100ms", Most: "1h", Doc: "A batch is committed when its oldest record was received this long ago."},

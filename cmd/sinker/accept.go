@@ -163,7 +163,7 @@ func (a *app) accept(ctx context.Context, cfg *config.Config, o answer) error {
 	if err := d.prepare(try); err != nil {
 		return err
 	}
-	c := &commit.Committer{Table: before.table, Name: t.name, Sink: cfg.Sink, Hash: entryHash(t.entry), Rollback: commit.Replay,
+	c := &commit.Committer{Table: before.table, Name: t.name, Sink: cfg.Sink, Hash: t.hash, Rollback: commit.Replay,
 		AllowNewSink: cfg.Policy.NewSink == "allow",
 		Trouble: func(step string, err error, again time.Duration) {
 			a.log.Warn("failed, will be tried again", "table", t.name, "step", step, "error", err, "again_in", again.Round(time.Millisecond))

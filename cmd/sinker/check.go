@@ -8,11 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/iceberg-go"
 	"github.com/spf13/cobra"
 
 	"github.com/sinker-io/sinker/catalog"
 	"github.com/sinker-io/sinker/commit"
 	"github.com/sinker-io/sinker/config"
+	"github.com/sinker-io/sinker/deadletter"
 	"github.com/sinker-io/sinker/decode"
 	"github.com/sinker-io/sinker/offsets"
 	"github.com/sinker-io/sinker/source"
@@ -261,7 +263,7 @@ func (c *checking) noCatalog(ctx context.Context, err error) {
 		r := &tableReport{standing: absent(c.cfg, t), Topics: t.words}
 		c.report.Tables = append(c.report.Tables, r)
 		c.absent(r, t)
-		if c.look != nil {
+		if c.look != nil && !t.letters {
 			c.wouldBegin(ctx, r, t)
 		}
 	}
@@ -294,7 +296,7 @@ func (c *checking) warehouse(ctx context.Context, l *lake) {
 func (c *checking) table(ctx context.Context, l *lake, t target) *tableReport {
 	ctx, cancel := trying(ctx)
 	defer cancel()
-	r := &tableReport{standing: l.stands(ctx, t.entry, t.name), Topics: t.words}
+	r := &tableReport{standing: l.stands(ctx, t), Topics: t.words}
 	step := "table " + t.name
 	switch {
 	case r.Error != "":
@@ -306,7 +308,7 @@ func (c *checking) table(ctx context.Context, l *lake, t target) *tableReport {
 	default:
 		c.describe(ctx, r, t)
 	}
-	if c.look == nil {
+	if c.look == nil || t.letters {
 		return r
 	}
 	if err := r.compare(ctx, c.look); err != nil {
@@ -326,7 +328,7 @@ func (c *checking) table(ctx context.Context, l *lake, t target) *tableReport {
 func (c *checking) wouldCreate(r *tableReport, t target) {
 	sc, _, err := declared(t.entry)
 	if err == nil {
-		_, err = decode.New(t.entry.Format, sc, decoderOptions(t.entry, nil))
+		err = fills(t, sc)
 	}
 	if err != nil {
 		c.problem("table "+t.name, err)
@@ -335,12 +337,21 @@ func (c *checking) wouldCreate(r *tableReport, t target) {
 	r.Create = ddl(t.name, sc, t.entry.Create)
 }
 
+// fills tells why what is configured cannot make rows of the schema; nil if it can.
+func fills(t target, sc *iceberg.Schema) error {
+	if t.letters {
+		_, err := deadletter.NewEncoder(sc)
+		return err
+	}
+	_, err := decode.New(t.entry.Format, sc, decoderOptions(t.entry, nil))
+	return err
+}
+
 // describe asks whether rows of the configured format could be written to the table as it is.
 func (c *checking) describe(ctx context.Context, r *tableReport, t target) {
 	desc, err := r.table.Describe(r.view)
 	if err == nil {
-		_, err = decode.New(t.entry.Format, desc.Schema, decoderOptions(t.entry, nil))
-		if err != nil {
+		if err = fills(t, desc.Schema); err != nil {
 			err = &commit.Stop{Reason: commit.Incompatible, Table: t.name, Found: err.Error(), Do: "change the table or the configuration"}
 		}
 	}
@@ -367,7 +378,7 @@ func (c *checking) wouldBegin(ctx context.Context, r *tableReport, t target) {
 			if _, known := r.state.Ledger.Marks[p]; known {
 				continue
 			}
-			if r.New || !r.state.Ledger.HasTopic(topic.Name, topic.ID) && r.state.Hash != entryHash(t.entry) {
+			if r.New || !r.state.Ledger.HasTopic(topic.Name, topic.ID) && r.state.Hash != t.hash {
 				unknown = append(unknown, p)
 			} else {
 				begins[p] = 0

@@ -94,7 +94,11 @@ func (c *checking) printCatalog(p *printer) {
 }
 
 func (t *tableReport) print(p *printer, start config.Start) {
-	p.line("table          %s, branch %s, from %s", t.Table, t.Branch, strings.Join(t.Topics, ", "))
+	what := "from"
+	if t.Letters {
+		what = "dead letters of"
+	}
+	p.line("table          %s, branch %s, %s %s", t.Table, t.Branch, what, strings.Join(t.Topics, ", "))
 	switch {
 	case t.Error != "":
 		p.line("  could not be looked at: %s", t.Error)
@@ -110,6 +114,8 @@ func (t *tableReport) print(p *printer, start config.Start) {
 		p.line("  does not exist, and there is no create for it")
 	case t.New:
 		p.line("  exists; sink %s has not written to it yet", t.Sink)
+	case t.Letters:
+		p.line("  exists; dead letters of sink %s are in it, the last of them before", t.Sink)
 	default:
 		p.line("  exists; sink %s goes on where the table stands:", t.Sink)
 	}

@@ -30,6 +30,9 @@ func refuse(format string, args ...any) error { return &exit{exitUsage, fmt.Erro
 
 // prepare asks the cluster what the answer needs.
 func (d *decision) prepare(ctx context.Context) error {
+	if d.target.letters && (d.answer.skip != "" || d.answer.position == "log" || d.answer.topic != "") {
+		return refuse("table %s holds dead letters: only --position start and --position mirror answer for it", d.target.name)
+	}
 	if d.look == nil {
 		if d.answer.position == "start" || d.answer.position == "log" {
 			return &exit{exitFailed, errors.New("--position " + d.answer.position + " needs the brokers, and none answered: give it again when they do")}
@@ -41,6 +44,7 @@ func (d *decision) prepare(ctx context.Context) error {
 		return &exit{exitFailed, err}
 	}
 	switch {
+	case d.target.letters:
 	case d.answer.skip != "":
 		return d.prepareSkip(ctx)
 	case d.answer.position == "start":

@@ -60,7 +60,10 @@ func (e *eventLog) events() sink.Events {
 		Fenced: func(f sink.FencedInfo) {
 			e.log.Warn("batch given up: the table was moved by somebody else; its records are read again", "table", f.Table, "batch", f.Batch.String(), "why", f.Why)
 		},
-		Skipped: e.skipped,
+		Skipped: func(s sink.SkippedInfo) { e.passed("record skipped", s) },
+		Dead: func(d sink.DeadInfo) {
+			e.passed("dead letter", sink.SkippedInfo{Table: d.Table, Partition: d.Partition, Offset: d.Offset, Code: d.Code, Err: d.Err}, "to", d.Letters)
+		},
 		Stopped: e.stopped,
 		Resumed: func(table string, p *offsets.Partition) {
 			attrs := []any{"table", table}
@@ -125,7 +128,8 @@ func (e *eventLog) stopped(s sink.StopInfo) {
 	e.log.Error("STOP", attrs...)
 }
 
-func (e *eventLog) skipped(s sink.SkippedInfo) {
+// passed tells of a record that became no row; of many of a kind the first ones, and then now and again how many.
+func (e *eventLog) passed(what string, s sink.SkippedInfo, more ...any) {
 	e.mu.Lock()
 	key := kindOf(s)
 	c := e.skips[key]
@@ -151,7 +155,7 @@ func (e *eventLog) skipped(s sink.SkippedInfo) {
 	if n > 1 {
 		attrs = append(attrs, "since_last_line", n)
 	}
-	e.log.Warn("record skipped", attrs...)
+	e.log.Warn(what, append(attrs, more...)...)
 }
 
 // kindOf tells faults apart: the same code in another column is another fault.
@@ -223,7 +227,7 @@ func together(a, b sink.Events) sink.Events {
 		Assigned: both2(a.Assigned, b.Assigned), Revoked: both2(a.Revoked, b.Revoked),
 		Positioned: both2(a.Positioned, b.Positioned), Anchored: both2(a.Anchored, b.Anchored),
 		Staged: both(a.Staged, b.Staged), Committed: both(a.Committed, b.Committed), Attempt: both(a.Attempt, b.Attempt),
-		Fenced: both(a.Fenced, b.Fenced), Skipped: both(a.Skipped, b.Skipped), Stopped: both(a.Stopped, b.Stopped),
+		Fenced: both(a.Fenced, b.Fenced), Skipped: both(a.Skipped, b.Skipped), Dead: both(a.Dead, b.Dead), Stopped: both(a.Stopped, b.Stopped),
 		Resumed: both2(a.Resumed, b.Resumed), Trouble: both(a.Trouble, b.Trouble),
 	}
 }

@@ -84,9 +84,12 @@ func storageNeeds(c *config.Config) []string {
 }
 
 func catalogNeeds(c *config.Config) []string {
-	creates := false
+	creates, letters := false, ""
 	for _, t := range c.Tables {
-		creates = creates || t.Create != nil
+		creates = creates || t.Create != nil || keepsLetters(t)
+		if keepsLetters(t) {
+			letters = ", and the tables of dead letters"
+		}
 	}
 	if c.Catalog.Type == "sql" {
 		out := []string{"SELECT, UPDATE on iceberg_tables; SELECT on iceberg_namespace_properties"}
@@ -95,7 +98,7 @@ func catalogNeeds(c *config.Config) []string {
 		}
 		return append(out, "CREATE TABLE once, where the two catalog tables are missing", "INSERT, DELETE on both for check --probe")
 	}
-	out := []string{"load and commit the tables named in the configuration"}
+	out := []string{"load and commit the tables named in the configuration" + letters}
 	if creates {
 		out = append(out, "create tables, and namespaces where they are missing")
 	}

@@ -128,8 +128,8 @@ func (a *app) showOffsets(ctx context.Context, cfg *config.Config, table string)
 func (l *lake) showing(ctx context.Context, t target, look *source.Look) *standing {
 	ctx, cancel := trying(ctx)
 	defer cancel()
-	s := l.stands(ctx, t.entry, t.name)
-	if look != nil {
+	s := l.stands(ctx, t)
+	if look != nil && !t.letters {
 		if err := s.compare(ctx, look); err != nil {
 			l.log.Warn("the log cannot be shown", "table", t.name, "error", err)
 		}
@@ -173,7 +173,11 @@ func standingStatus(all []*standing) error {
 }
 
 func (s *standing) print(p *printer) {
-	p.line("table %s, branch %s, sink %s", s.Table, s.Branch, s.Sink)
+	what := "table"
+	if s.Letters {
+		what = "dead letters in table"
+	}
+	p.line("%s %s, branch %s, sink %s", what, s.Table, s.Branch, s.Sink)
 	switch {
 	case !s.Exists && s.Error == "":
 		p.line("  does not exist")

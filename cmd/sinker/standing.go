@@ -22,7 +22,8 @@ type standing struct {
 	Head       int64               `json:"head,string"` // snapshot of the branch; 0: none
 	Metadata   string              `json:"metadata,omitempty"`
 	Sink       string              `json:"sink"`
-	New        bool                `json:"new"` // this sink id has never written here
+	Letters    bool                `json:"dead_letters,omitempty"` // it is a table of dead letters
+	New        bool                `json:"new"`                    // this sink id has never written here
 	Via        string              `json:"found_by,omitempty"`
 	Carrier    int64               `json:"carrier,string"` // newest snapshot of this sink id
 	Epoch      uint64              `json:"epoch,string"`
@@ -85,19 +86,22 @@ type partitionStanding struct {
 
 // absent is a table that does not exist.
 func absent(c *config.Config, t target) *standing {
-	return &standing{Table: t.name, Branch: t.entry.Branch, Sink: c.Sink, Partitions: []partitionStanding{}}
+	return &standing{Table: t.name, Branch: t.entry.Branch, Sink: c.Sink, Letters: t.letters, Partitions: []partitionStanding{}}
 }
 
 // stands reads a table and resolves its state, once; it changes nothing.
-func (l *lake) stands(ctx context.Context, t config.Table, name string) *standing {
-	s := absent(l.cfg, target{entry: t, name: name})
-	tb, err := l.open(ctx, t, name)
+func (l *lake) stands(ctx context.Context, t target) *standing {
+	s := absent(l.cfg, t)
+	tb, err := l.open(ctx, t.entry, t.name)
 	if errors.Is(err, catalog.ErrNoTable) {
 		return s
 	}
 	if err == nil {
 		s.Exists, s.table = true, tb
 		err = s.resolve(ctx, l.cfg.Sink)
+	}
+	if err == nil && t.letters && s.RolledBack {
+		_, err = commit.Ready(commit.State{}, s.state, commit.Hashes{})
 	}
 	var stop *commit.Stop
 	switch {
@@ -215,13 +219,39 @@ type target struct {
 	name   string
 	topics []source.Topic // that exist, if the cluster was asked
 	words  []string       // topics as the configuration has them
+	hash   string         // of the configuration
+	// letters says that it is a table of dead letters, whose entry the configuration only implies. It is not behind the log where it
+	// stands lower than that: it stands where the last dead letter was.
+	letters bool
 }
 
 // targets are the tables of the configuration. Entries with {topic} have one for each topic that exists, and for each that
-// is named.
+// is named. After them come the tables of dead letters.
 func targets(c *config.Config, topics []source.Topic) []target {
+	out := targetsOf(c, c.Tables, topics)
+	for i := range out {
+		out[i].hash = entryHash(out[i].entry)
+	}
+	var entries []config.Table
+	for _, t := range c.Tables {
+		if keepsLetters(t) {
+			entries = append(entries, lettersOf(t))
+		}
+	}
+	seen := map[string]bool{}
+	for _, t := range targetsOf(c, entries, topics) {
+		if !seen[t.name] {
+			t.letters, t.hash = true, lettersHash(c, t.entry.Table)
+			out = append(out, t)
+		}
+		seen[t.name] = true
+	}
+	return out
+}
+
+func targetsOf(c *config.Config, entries []config.Table, topics []source.Topic) []target {
 	var out []target
-	for i, t := range c.Tables {
+	for i, t := range entries {
 		var words []string
 		for _, w := range t.Topics {
 			words = append(words, w.Text)

@@ -226,7 +226,7 @@ func (l *lake) entries() []sink.Entry {
 		opts := decoderOptions(t, tally)
 		out = append(out, sink.Entry{
 			Topics: names, Patterns: patterns, Table: t.Table, Start: startPoint(l.cfg.Kafka.Start), Hash: entryHash(t), SkipBad: t.OnBadRecord == "skip",
-			MaxBadShare: max(float64(t.MaxBadShare), 0), Tally: tally,
+			MaxBadShare: max(float64(t.MaxBadShare), 0), Tally: tally, Letters: l.letters(t),
 			Open:    func(ctx context.Context, name string) (sink.Table, error) { return l.openOrCreate(ctx, t, name) },
 			Decoder: func(sc *iceberg.Schema) (decode.Decoder, error) { return decode.New(t.Format, sc, opts) },
 		})
