@@ -263,3 +263,37 @@ func (w *world) kill(r *running) {
 }
 
 func mortal(c *sink.Config) { c.Every, c.Shutdown = 5e6, 1 }
+
+// A partition that is stopped is looked at again together with all others, and goes on once it was answered.
+func TestLetters_AnAnsweredStopIsOver(t *testing.T) {
+	w := newWorld(t, 2, "orders")
+	e := w.keeping("orders", "shop.orders", graveyard)
+	e.MaxBadShare = 0.0001 // more than one of 10,000
+	r := w.start(func(c *sink.Config) { c.Recheck = 5e7 }, e)
+	for _, v := range []string{"no", `{"id":1}`, "no", `{"id":2}`} {
+		w.send("orders", 0, []byte(v))
+	}
+	w.send("orders", 1, []byte(`{"id":3}`))
+	w.arrives("shop.orders", 3)
+	c := &commit.Committer{Table: w.table("shop.orders"), Name: "shop.orders", Sink: "x", Hash: "h", Rollback: commit.Replay}
+	done := false
+	if _, _, err := c.Amend(t.Context(), func(_ commit.View, st commit.State) (*commit.Edit, error) {
+		edit := &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}, NewEpoch: true}
+		for p, m := range st.Ledger.Marks {
+			if p.Num == 0 && m.Next == 2 && !done {
+				m.Next, m.Skipped = 3, m.Skipped+1
+				edit.Set[p], done = m, true
+				return edit, nil
+			}
+		}
+		return nil, nil
+	}); err != nil || !done {
+		t.Fatal(err, done)
+	}
+	w.send("orders", 1, []byte(`{"id":4}`))
+	w.arrives("shop.orders", 6)
+	w.until("ready again", func() bool { return r.Status().Ready() })
+	if n := len(w.dead(graveyard)); n != 1 {
+		t.Errorf("%d dead letters", n)
+	}
+}

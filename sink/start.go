@@ -65,16 +65,16 @@ func (l *lane) startDue(ctx context.Context) {
 	if !l.startWanted() || time.Now().Before(l.notBefore) {
 		return
 	}
-	if l.recheckDue() { // else the start is of other partitions, and the look at the stopped ones is still to come
-		defer func() { l.recheck = time.Time{} }()
-	}
 	asked := l.startable()
-	if l.dead != nil && !l.fresh && len(asked) > 0 { // what a lane with dead letters stands on is of all its partitions
+	if l.dead != nil && !l.fresh && len(asked) > 0 { // what a lane with dead letters stands on is of all its partitions: all begin anew, and this time comes again
 		if l.open != nil {
 			l.flush(ctx, "start")
 		}
 		l.again("", nil)
 		return
+	}
+	if l.recheckDue() { // else the start is of other partitions, and the look at the stopped ones is still to come
+		defer func() { l.recheck = time.Time{} }()
 	}
 	var idle offsets.Position
 	if l.idle() {
