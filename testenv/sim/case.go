@@ -37,6 +37,7 @@ type Policies struct {
 	FollowRecreate bool    `json:"follow_recreate,omitempty"`
 	SkipBad        bool    `json:"skip_bad,omitempty"`
 	MaxBadShare    float64 `json:"max_bad_share,omitempty"`
+	Letters        bool    `json:"dead_letters,omitempty"`
 }
 
 // Caps is what the catalog does not keep.
@@ -65,6 +66,7 @@ func Draw(seed uint64) Case {
 	c.Caps = Caps{NoTags: r.IntN(10) == 0, NoProperties: r.IntN(10) == 0}
 	c.Second = c.Second && !c.Caps.NoProperties // there every row of another sink is taken for a trace of one's own
 	c.Kinds = drawKinds(r)
+	c.drawLetters()
 	if c.has(Unmirror) { // with the tag gone and the carriers expired too, nothing is left to tell a replaced table by
 		c.without(Untag, Replace)
 	}

@@ -139,8 +139,11 @@ func (c *cluster) strike(t *topic, x fate.Fault) (done bool) {
 		done = true
 	case Poison:
 		for range x.Amount {
-			v := bad(c.random)
-			l.add(&entry{id: c.truth.begin(t, n, l.end(), oracle.Never), value: v})
+			v, become := bad(c.random), oracle.Never
+			if c.w.letters != nil && v != nil { // nil is a tombstone
+				become = oracle.Dead
+			}
+			l.add(&entry{id: c.truth.begin(t, n, l.end(), become), value: v})
 		}
 		done = true
 	case Corrupt:

@@ -355,7 +355,11 @@ func (w *world) sweep() (done bool) {
 	w.arrive()
 	time.Sleep(20 * time.Millisecond)
 	needed := map[string]bool{}
-	for _, t := range w.tables {
+	tables := w.tables
+	if w.letters != nil {
+		tables = append(tables[:len(tables):len(tables)], w.letters)
+	}
+	for _, t := range tables {
 		t.mu.Lock()
 		for id := range t.view.Snapshots {
 			for _, f := range t.snaps[id].files {

@@ -8,7 +8,7 @@ import (
 // describe is the world as the oracle wants it.
 func (w *world) describe() oracle.World {
 	o := oracle.World{Records: w.cluster.truth.records, Ends: w.cluster.ends(), Objects: w.store.sizes(), Removed: w.store.removed,
-		Stops: w.stops, Events: w.events, Held: w.held, Complete: true,
+		Stops: w.stops, Events: w.events, Held: w.held, Complete: true, Kept: w.letters != nil, Letters: w.dead(),
 		IDs: func(path string) ([]int64, error) {
 			found, err := w.store.get(path)
 			if err != nil {

@@ -141,7 +141,7 @@ type truth struct {
 // begin makes the record of an id to come.
 func (t *truth) begin(tp *topic, n int, offset int64, fate oracle.Fate) int64 {
 	t.next++
-	t.records[t.next] = oracle.Record{Table: tp.table, Sink: tp.sink, Part: partOf(tp.part(n)), Offset: offset, Fate: fate,
+	t.records[t.next] = oracle.Record{Table: tp.table, Sink: tp.sink, Part: partOf(tp.part(n)), Offset: offset, Fate: fate, Epoch: tp.logs[n].epoch(),
 		Again: offset < tp.logs[n].most}
 	return t.next
 }

@@ -276,8 +276,10 @@ func (r remote) Append(ctx context.Context, base commit.View, c commit.Change) (
 	if err := r.e.pass(ctx); err != nil {
 		return 0, err
 	}
-	if x, met := r.w.meet(r.e.actor, "race"); met && r.w.foreign(r.table, x) {
-		r.w.happened(x.Kind)
+	if r.table != r.w.letters { // nobody touches the dead letters
+		if x, met := r.w.meet(r.e.actor, "race"); met && r.w.foreign(r.table, x) {
+			r.w.happened(x.Kind)
+		}
 	}
 	return call(ctx, r.e, "append", func(k fate.Kind, amount int64) (int64, error) {
 		if k == Rejected {

@@ -122,7 +122,7 @@ func (wk *worker) config(p *process, b *budget.Budget) sink.Config {
 			continue
 		}
 		cfg.Entries = append(cfg.Entries, sink.Entry{Topics: []string{t.name}, Table: t.table, Start: source.Earliest, Hash: "h", SkipBad: c.Policy.SkipBad,
-			MaxBadShare: w.op.share(),
+			MaxBadShare: w.op.share(), Letters: wk.letters(p),
 			Open: func(ctx context.Context, name string) (sink.Table, error) {
 				return call(ctx, p.wire, "open", func(fate.Kind, int64) (sink.Table, error) { return remote{w.table(name), p.wire}, nil })
 			},

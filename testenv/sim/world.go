@@ -22,6 +22,7 @@ type world struct {
 	cluster *cluster
 	store   *store
 	tables  []*table
+	letters *table // of dead letters; nil: none are kept
 	workers []*worker
 	op      *operator
 
@@ -51,6 +52,9 @@ func newWorld(c Case) *world {
 	w.ends, w.end = context.WithCancel(context.Background())
 	w.store = newStore(w)
 	w.cluster = newCluster(w)
+	if c.Policy.Letters {
+		w.letters = newTable(w, lettersName)
+	}
 	for i := range c.Tables {
 		name := fmt.Sprintf("t%d", i+1)
 		w.tables = append(w.tables, newTable(w, name))
@@ -219,6 +223,9 @@ func (w *world) strike(t *topic, x fate.Fault) {
 }
 
 func (w *world) table(name string) *table {
+	if w.letters != nil && name == w.letters.name {
+		return w.letters
+	}
 	for _, t := range w.tables {
 		if t.name == name {
 			return t

@@ -10,6 +10,7 @@
 //	I3  every data file that a live snapshot names exists, once, with the size and the rows that were recorded
 //	I4  a snapshot of sinker replaced no other head than its parent
 //	I6  a STOP has a cause among the things that were done to the world
+//	I7  a record that can be no row is one dead letter, where they are kept, and no other record is one
 //	I8  no record is in a table twice
 //
 // and, of a world that has come to rest, that everything arrived and no memory is held.
@@ -96,7 +97,8 @@ type Fate int
 const (
 	Row   Fate = iota // exactly one row once the table's offsets have passed it, none before
 	Maybe             // the log lost it, or an operator passed over it: one row at most
-	Never             // aborted, or no row can be made of it
+	Never             // aborted, or no row can be made of it, and it is left out
+	Dead              // no row can be made of it, and it is kept: exactly one dead letter, and no row
 )
 
 // Record is one record that was ever sent to the log. Its id is in the column that IDs reads.
@@ -105,7 +107,8 @@ type Record struct {
 	Part        Part
 	Offset      int64
 	Fate        Fate
-	Again       bool // another record was at this offset before, which the log lost; a past head may hold that one
+	Epoch       int32 // leader epoch
+	Again       bool  // another record was at this offset before, which the log lost; a past head may hold that one
 }
 
 // End is where a table's offsets must stand at least when the world has come to rest.
@@ -135,6 +138,8 @@ type World struct {
 	Stops    []Stop
 	Events   []Event
 	Held     map[string]int64 // bytes of memory that were not given back, by process
+	Kept     bool             // bad records are kept
+	Letters  []Letter         // what the table of dead letters holds
 	Complete bool
 }
 
@@ -173,6 +178,7 @@ func Judge(w World) []Violation {
 			j.counts(t, id)
 		}
 	}
+	j.letters()
 	j.stops()
 	if w.Complete {
 		j.arrived()

@@ -284,7 +284,7 @@ func (j *judge) counts(t *Table, head int64) {
 			want = 1
 		}
 		switch {
-		case r.Fate == Never && n > 0:
+		case (r.Fate == Never || r.Fate == Dead) && n > 0:
 			j.found1("I1", "table %s at snapshot %d: record %d, offset %d of %s, can be no row and is one", t.Name, head, id, r.Offset, r.Part)
 		case r.Again && head != t.Head && n < 2:
 		case r.Fate == Row && n != want:
