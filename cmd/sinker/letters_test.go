@@ -70,3 +70,59 @@ func (s *story) arrives(want string) {
 		}
 	}
 }
+
+// What is kept is told: how many of which kind, and each record byte for byte; nothing of it reaches a terminal as it is.
+func TestDeadletters_AreListedAndShown(t *testing.T) {
+	s := tell(t, keeping, "")
+	if r := sinker(t, "deadletters", "list", "-c", s.file); r.status == 0 {
+		t.Errorf("without a catalog: status %d\n%s", r.status, r.all())
+	}
+	run := s.run()
+	hostile := "no\x1b[31m\n\u202e"
+	s.send(0, `{"id":1}`, hostile, `{"x":1}`, "also no", "\xff\x00")
+	s.arrives("orders-0 5, orders-1 0")
+	run.ends(syscall.SIGTERM, 0)
+	r := sinker(t, "deadletters", "list", "-c", s.file, "--output", "json")
+	var out struct {
+		Letters []letterGroup `json:"dead_letters"`
+	}
+	if err := json.Unmarshal([]byte(r.out), &out); err != nil || r.status != 0 {
+		t.Fatalf("list: status %d, %v\n%s", r.status, err, r.all())
+	}
+	total := int64(0)
+	for _, g := range out.Letters {
+		total += g.Count
+		if g.Table != "shop.orders" || g.In != "shop.orders__dead_letters" || g.Topic != "orders" || g.First.IsZero() || g.Last.Before(g.First) {
+			t.Errorf("%+v", g)
+		}
+		if g.Code == "missing_required" && (g.Count != 1 || g.Offset != 2) {
+			t.Errorf("%+v", g)
+		}
+	}
+	if total != 4 {
+		t.Errorf("%d dead letters: %+v", total, out.Letters)
+	}
+	for _, table := range []string{"shop.orders", "shop.orders__dead_letters"} {
+		if r := sinker(t, "deadletters", "list", "-c", s.file, "--table", table); r.status != 0 || !strings.Contains(r.out, "missing_required") {
+			t.Errorf("list --table %s: status %d\n%s", table, r.status, r.all())
+		}
+	}
+	r = sinker(t, "deadletters", "show", "-c", s.file, "--partition", "orders-0", "--offset", "1")
+	if r.status != 0 || strings.ContainsAny(r.out, "\x1b\u202e") || !strings.Contains(r.out, `value  "no\x1b[31m\n\u202e"`) || !strings.Contains(r.out, "not_json") {
+		t.Errorf("show: status %d\n%q", r.status, r.all())
+	}
+	if r := sinker(t, "deadletters", "show", "-c", s.file, "--partition", "orders-0", "--offset", "4"); !strings.Contains(r.out, "value  base64 /wA=") {
+		t.Errorf("show of bytes: status %d\n%s", r.status, r.all())
+	}
+	if r := sinker(t, "deadletters", "show", "-c", s.file, "--partition", "orders-0", "--offset", "4", "--raw"); r.out != "\xff\x00" {
+		t.Errorf("show --raw: %q", r.out)
+	}
+	for _, c := range []struct {
+		status int
+		args   []string
+	}{{1, []string{"--partition", "orders-0", "--offset", "0"}}, {1, []string{"--partition", "orders-1", "--offset", "1"}}, {2, []string{"--offset", "1"}}, {2, []string{"--partition", "orders-0", "--offset", "1", "--table", "shop.none"}}} {
+		if r := sinker(t, append([]string{"deadletters", "show", "-c", s.file}, c.args...)...); r.status != c.status {
+			t.Errorf("show %v: status %d, want %d\n%s", c.args, r.status, c.status, r.all())
+		}
+	}
+}

@@ -101,7 +101,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 a table waits f
 	f.StringVar(&a.logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")
 	f.StringVar(&a.logFormat, "log-format", "text", "`FORM` of the log: text or json")
 	c.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
-	c.AddCommand(a.demoCommand(), a.runCommand(), a.checkCommand(), a.offsetsCommand(), a.versionCommand())
+	c.AddCommand(a.demoCommand(), a.runCommand(), a.checkCommand(), a.offsetsCommand(), a.deadlettersCommand(), a.versionCommand())
 	return c
 }
 
