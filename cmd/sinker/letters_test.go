@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,6 +68,49 @@ func (s *story) arrives(want string) {
 		case <-s.ctx.Done():
 			s.t.Fatalf("the table stands at %q, want %q", got, want)
 		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Processes that are killed, again and again, at whatever point they have come to, double no dead letter and lose none: the next one finds
+// in the files of the real table what was decided.
+func TestRun_DeadLettersSurviveKills(t *testing.T) {
+	s := tell(t, keeping, "")
+	s.change("kafka:\n", "kafka:\n  session_timeout: 6s\n  instance_id: one\n")
+	n, hostile := 0, 0
+	for round := range 5 {
+		r := s.run()
+		for range 30 {
+			value := fmt.Sprintf(`{"id":%d}`, n)
+			if n%7 == 0 {
+				value, hostile = "no", hostile+1
+			}
+			s.send(0, value)
+			n++
+		}
+		for moved := false; !moved; { // not all of it, as often as not
+			got := s.tables()["shop.orders"]
+			moved = len(got.Partitions) > 0 && got.Partitions[0].Next != fmt.Sprint(30*round) && got.Partitions[0].Next != "0"
+			if s.ctx.Err() != nil {
+				t.Fatalf("round %d: the table does not move; its log:\n%s", round, r.log)
+			}
+		}
+		r.p.Process.Kill()
+		r.p.Wait()
+	}
+	last := s.run()
+	s.arrives(fmt.Sprintf("orders-0 %d, orders-1 0", n))
+	last.ends(syscall.SIGTERM, 0)
+	var out struct {
+		Letters []letterGroup `json:"dead_letters"`
+	}
+	r := sinker(t, "deadletters", "list", "-c", s.file, "--output", "json")
+	if err := json.Unmarshal([]byte(r.out), &out); err != nil || len(out.Letters) != 1 || out.Letters[0].Count != int64(hostile) {
+		t.Errorf("%d hostile records: %+v %v", hostile, out.Letters, err)
+	}
+	for _, p := range s.tables()["shop.orders"].Partitions {
+		if want := fmt.Sprint(hostile); p.Partition == 0 && p.Dead != want {
+			t.Errorf("the table counts %s dead, want %s", p.Dead, want)
 		}
 	}
 }

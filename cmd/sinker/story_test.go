@@ -104,6 +104,7 @@ type shown struct {
 		Partition int32
 		Next      string
 		Skipped   string
+		Dead      string
 		Log       string
 	}
 }
