@@ -56,10 +56,10 @@ func Resolve(v View, x string) (State, error) {
 		}
 		id = s.Parent
 	}
+	if v.Head != 0 && !v.HistoryComplete { // the root may have had a parent once: some expiry takes it from a snapshot that stays
+		return State{}, ErrNeedHistory
+	}
 	if trace := traceOf(v, x); trace != "" {
-		if !v.HistoryComplete { // the root may have had a parent once: some expiry takes it from a snapshot that stays
-			return State{}, ErrNeedHistory
-		}
 		return State{}, stop(v, ReplacedTable, fmt.Sprintf("the branch %s holds no offsets of sink %q, but the table has a trace of it (%s): "+
 			"it was replaced, or rolled back to before sinker's first snapshot, so what rows it holds is not known", v.Branch, x, trace), doAccept)
 	}

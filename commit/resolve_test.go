@@ -203,6 +203,28 @@ func TestResolve_ParentThatExpiryTookAway(t *testing.T) {
 	}
 }
 
+// A table with rows, none of ours and no trace of us, is new to us only if older metadata files do not list us either: an operator may have
+// removed the property, an expiry our snapshots, and the parent that led to them.
+func TestResolve_NoTraceIsLookedForInOlderMetadata(t *testing.T) {
+	w := newWorld(t)
+	e := w.anchor(w.x, p0).Epoch
+	carrier := w.add(w.x, e, 0, 10).Snapshot
+	w.mem.Foreign("append", 0)
+	w.mem.Edit(func(v *commit.View) { v.Tags, v.Mirrors = map[string]int64{}, map[string]commit.Mirror{} })
+	v, _ := w.mem.Load(t.Context())
+	anchor := v.Snapshots[carrier].Parent
+	w.mem.ExpireUnparenting(true, carrier, anchor)
+	v, _ = w.mem.Load(t.Context())
+	if _, err := commit.Resolve(v, "x"); err != commit.ErrNeedHistory {
+		t.Errorf("before older metadata were asked: %v", err)
+	}
+	st, err := w.resolve("x")
+	wantNext(t, st, err, 10)
+	if !st.Dirty {
+		t.Error("without a mirror a rollback cannot be excluded")
+	}
+}
+
 func TestResolve_ReplacedTable(t *testing.T) {
 	w := newWorld(t)
 	w.anchor(w.x, p0)

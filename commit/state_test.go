@@ -67,7 +67,7 @@ func TestResolve_SaysAllThatItFound(t *testing.T) {
 				Others: map[string]commit.Other{"x": {Carrier: 3, Epoch: 7, Ledger: *ledgerAt(30)}}}
 		}, commit.State{Sink: "x", Ledger: *ledgerAt(30), Epoch: 7, Carrier: 3, Holder: 4, Held: held, Via: commit.FromLineage}},
 		"nothing": {func(v *commit.View) {
-			*v = commit.View{Head: 9, Caps: v.Caps, Snapshots: map[int64]commit.Snapshot{9: {ID: 9}}}
+			*v = commit.View{Head: 9, HistoryComplete: true, Caps: v.Caps, Snapshots: map[int64]commit.Snapshot{9: {ID: 9}}}
 		}, commit.State{Sink: "x",
 			Empty: true, Ledger: offsets.Ledger{Marks: marks{}}, Via: commit.FromNothing, Buried: true}},
 	} {

@@ -270,7 +270,7 @@ func (m *Memory) Rollback(id int64) { m.Edit(func(v *commit.View) { v.Head = id 
 func (m *Memory) Expire(keepLog bool, ids ...int64) {
 	m.Edit(func(v *commit.View) {
 		for _, id := range ids {
-			if keepLog {
+			if keepLog && m.older[id].Parent == 0 { // else a still older file lists it with its parent
 				m.older[id] = v.Snapshots[id]
 			}
 			delete(v.Snapshots, id)

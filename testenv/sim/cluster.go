@@ -114,7 +114,7 @@ func (c *cluster) strike(t *topic, x fate.Fault) (done bool) {
 		l.expire(to)
 		c.w.tell("log", "%s-%d begins at %d", t.name, n, l.start)
 	case Truncation:
-		if c.w.table(t.table).blind(t.sink, t.part(n), l.end()-x.Amount) {
+		if c.w.table(t.table).blind(t.sink, t.part(n), l.end()-x.Amount, l.word) {
 			return false // a position without an epoch is held against the end of the log only, and may miss this
 		}
 		lost := l.cut(x.Amount)

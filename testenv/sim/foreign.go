@@ -33,7 +33,9 @@ func (w *world) foreign(t *table, x fate.Fault) (done bool) {
 	case Compact:
 		done = t.compact()
 	case Expire, ExpireAll:
-		done = t.expire(x.Amount, x.Kind == Expire)
+		if done = t.expire(x.Amount, x.Kind == Expire); done && x.Kind == ExpireAll && t.forgets() {
+			w.event("parents-forgotten", t.name)
+		}
 	case Unparent:
 		if done = t.expire(x.Amount, true); done {
 			t.unparent()
@@ -230,7 +232,7 @@ func (t *table) expire(keep int64, log bool) bool {
 	}
 	t.change(func(v *commit.View) {
 		for id := range gone {
-			if log {
+			if log && t.older[id].Parent == 0 { // else a still older file lists it with its parent
 				t.older[id] = v.Snapshots[id]
 			}
 			delete(v.Snapshots, id)
@@ -266,6 +268,16 @@ func (t *table) unparent() {
 			}
 		}
 	})
+}
+
+// forgets tells whether a listed snapshot is shown without the parent that it had.
+func (t *table) forgets() bool {
+	for id, s := range t.view.Snapshots {
+		if s.Parent == 0 && t.snaps[id].Parent != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *table) move(to int64) {

@@ -129,6 +129,7 @@ func (c *cluster) passed(p offsets.Partition, at int64) {
 	defer c.mu.Unlock()
 	if t, l := c.at(place{p.Topic, p.Num}); l != nil && t.id == p.TopicID && at < l.end() {
 		c.truth.set(l.entries[at].id, oracle.Maybe)
+		l.word = at + 1
 	}
 }
 

@@ -30,6 +30,7 @@ type partLog struct {
 	entries []*entry
 	start   int64
 	most    int64 // the end that it had before it was cut: below it, other records were once
+	word    int64 // the end of what an operator has passed over last
 	epochs  []epochStart
 }
 

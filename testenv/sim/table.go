@@ -212,10 +212,11 @@ func (t *table) mark(sink string, p oracle.Part) (offsets.Mark, bool) {
 	return offsets.Mark{}, false
 }
 
-// blind tells whether the table knows a position behind at, and not its leader epoch.
-func (t *table) blind(sink string, p offsets.Partition, at int64) bool {
+// blind tells whether the table knows a position behind at, and not its leader epoch, or is about to: word is the end of what an operator
+// passes over.
+func (t *table) blind(sink string, p offsets.Partition, at, word int64) bool {
 	m, known := t.mark(sink, partOf(p))
-	return known && m.Next > at && m.LeaderEpoch == offsets.NoEpoch
+	return known && (m.Next > at && m.LeaderEpoch == offsets.NoEpoch || m.Next <= word && word > at)
 }
 
 // remote is the table as one process reaches it.

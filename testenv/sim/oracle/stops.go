@@ -9,6 +9,7 @@ var Earns = map[string][]string{
 	"replace":            {"replaced table"},
 	"recreate":           {"recreated"},
 	"expire-all":         {"lineage lost"},                            // with the older metadata files, while the mirror could not bridge it
+	"parents-forgotten":  {"replaced table"},                          // taken from a snapshot by an expiry, and out of the older metadata files by another
 	"mirror-damaged":     {"rolled back", "lineage lost", "new sink"}, // the last: what another sink id claims cannot be read
 	"mirror-removed":     {"rolled back", "lineage lost", "new sink"},
 	"rejections":         {"rejected"},
