@@ -149,6 +149,9 @@ func (m *Memory) History(_ context.Context, v commit.View) (commit.View, error) 
 	defer m.mu.Unlock()
 	v.Snapshots = maps.Clone(v.Snapshots)
 	for id, s := range m.older {
+		if s.Sequence > v.LastSequence {
+			continue // no file before this load lists it
+		}
 		if now, listed := v.Snapshots[id]; !listed || now.Parent == 0 && s.Parent != 0 {
 			v.Snapshots[id] = s
 		}

@@ -246,6 +246,9 @@ func (r remote) History(ctx context.Context, v commit.View) (commit.View, error)
 		defer r.mu.Unlock()
 		v.Snapshots = maps.Clone(v.Snapshots)
 		for id, s := range r.older {
+			if s.Sequence > v.LastSequence {
+				continue // no file before this load lists it
+			}
 			if now, listed := v.Snapshots[id]; !listed || now.Parent == 0 && s.Parent != 0 {
 				v.Snapshots[id] = s
 			}
