@@ -103,7 +103,7 @@ func (c *Committer) uncovered(ctx context.Context, v *View, st State, e *Edit) e
 		return nil
 	}
 	s := stop(*v, NewSink, fmt.Sprintf("sink %q has read %s of %s into this table already, or will; sink %q would write them again",
-		cover.Sink, cover.Range, p, c.Sink), doNewSink)
+		cover.Sink, cover.Range, p, c.Sink), doEnd(cover))
 	s.Partition, s.Offset = &p, claims[p].Origin
 	return c.named(s)
 }

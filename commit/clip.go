@@ -232,7 +232,7 @@ func passedOver(want, at int64, bounded []Cover) (int64, Cover, bool) {
 
 func taken(v View, p offsets.Partition, want offsets.Range, c Cover) *Stop {
 	s := stop(v, NewSink, fmt.Sprintf("sink %q has read %s of %s into this table already, or will; of %s no single range remains",
-		c.Sink, c.Range, p, want), doNewSink)
+		c.Sink, c.Range, p, want), doEnd(c))
 	s.Partition, s.Offset = &p, want.From
 	return s
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -376,8 +375,4 @@ func (c *Committer) now() time.Time {
 }
 
 // named puts the table's name into a Stop.
-func (c *Committer) named(s *Stop) *Stop {
-	s.Table = c.Name
-	s.Do = strings.ReplaceAll(s.Do, "TABLE", c.Name)
-	return s
-}
+func (c *Committer) named(s *Stop) *Stop { s.Complete(c.Name, ""); return s }

@@ -124,3 +124,13 @@ func claimsOf(v View, y string) (offsets.Ledger, error) {
 
 const doNewSink = "use the sink id that has read this topic into the table, or another table; or, knowing that rows may be doubled, " +
 	"set `policy: {new_sink: allow}`"
+
+// doEnd is what to do about a cover of another sink id: one without an end may be given one, and behind an end there is room.
+func doEnd(c Cover) string {
+	if c.Range.To != maxOffset {
+		return "`sinker offsets set --table TABLE --mapping FILE --reason WHY` begins behind that, with a line \"topic partition offset\" in FILE for each " +
+			"partition. Else " + doNewSink
+	}
+	return "if sink " + c.Sink + " is to write here no more, stop it, and `sinker offsets end --table TABLE --sink " + c.Sink +
+		" --reason WHY`: then this sink can begin where it ended. Else " + doNewSink
+}

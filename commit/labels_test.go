@@ -36,7 +36,7 @@ func TestLabels_StayAsTheyAre(t *testing.T) {
 	}
 	for reason, want := range map[commit.Reason]string{
 		commit.CherryPick: "cherry-pick", commit.UnknownVersion: "version", commit.ReplacedTable: "replaced table", commit.LineageLost: "lineage lost",
-		commit.Recreated: "recreated", commit.NewSink: "new sink", commit.RolledBack: "rolled back", commit.RejectedCommit: "rejected",
+		commit.Recreated: "recreated", commit.NewSink: "new sink", commit.SinkEnded: "ended", commit.RolledBack: "rolled back", commit.RejectedCommit: "rejected",
 		commit.CatalogLies: "catalog lies", commit.BadRecord: "bad record", commit.TooManyBad: "too many bad records", commit.GapInLog: "gap",
 		commit.LogTruncated: "truncation", commit.TopicRecreated: "topic recreated", commit.OtherCluster: "cluster", commit.CorruptLog: "corrupt log",
 		commit.Route: "route", commit.NotAllowed: "denied", commit.Incompatible: "incompatible table", commit.StateUnreadable: "state unreadable",
@@ -75,5 +75,16 @@ func TestStop_ReadsFromPlaceToWayOut(t *testing.T) {
 	e := &commit.Error{Class: commit.Busy, Err: cause}
 	if e.Error() != "boom" || !errors.Is(e, cause) || commit.ClassOf(e) != commit.Busy || commit.ClassOf(cause) != commit.Unknown {
 		t.Errorf("%v is %s, %v is %s", e, commit.ClassOf(e), cause, commit.ClassOf(cause))
+	}
+}
+
+// Whoever completes a Stop last does not make it one of another table, and each command names the configuration once.
+func TestStop_CompleteMayBeCalledAgain(t *testing.T) {
+	s := &commit.Stop{Reason: commit.LineageLost, Do: "`sinker offsets show`; `sinker offsets set --table TABLE --mapping FILE --reason WHY`"}
+	s.Complete("shop.dead", "")
+	s.Complete("shop.orders", "my sinker.yaml")
+	s.Complete("shop.orders", "my sinker.yaml")
+	if want := "`sinker offsets show -c 'my sinker.yaml'`; `sinker offsets set -c 'my sinker.yaml' --table shop.dead --mapping FILE --reason WHY`"; s.Do != want || s.Table != "shop.dead" {
+		t.Errorf("%s: %s\nwant shop.dead: %s", s.Table, s.Do, want)
 	}
 }

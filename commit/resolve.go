@@ -76,7 +76,7 @@ func heldBy(v View, x string, s Snapshot) (st State, found bool, err error) {
 				"run the newest sinker that has written to this table")
 		}
 		if s.Ledger == nil {
-			return State{}, false, stop(v, StateUnreadable, fmt.Sprintf("the offsets in snapshot %d cannot be read: %s", s.ID, s.Broken), doAccept)
+			return State{}, false, stop(v, StateUnreadable, fmt.Sprintf("the offsets in snapshot %d cannot be read: %s", s.ID, s.Broken), doUnreadable)
 		}
 		st.Carrier, st.Epoch, st.Ledger, st.Hash = s.ID, s.Epoch, s.Ledger.Clone(), s.Hash
 	case carried:
@@ -121,11 +121,11 @@ func cherryPicked(v View, x string, s Snapshot) error {
 				return ErrNeedHistory
 			}
 			return stop(v, CherryPick, fmt.Sprintf("snapshot %d was cherry-picked from snapshot %d, which is gone and may have been written by sink %q: "+
-				"its rows may be in the table without their offsets", s.ID, at.Source, x), doAccept)
+				"its rows may be in the table without their offsets", s.ID, at.Source, x), doPicked)
 		}
 		if src.Sink == x {
 			return stop(v, CherryPick, fmt.Sprintf("snapshot %d was cherry-picked from snapshot %d of sink %q: its rows are in the table, its offsets are not",
-				s.ID, src.ID, x), doAccept)
+				s.ID, src.ID, x), doPicked)
 		}
 		at = src
 	}
@@ -208,10 +208,14 @@ func ancestors(v View) iter.Seq[Snapshot] {
 }
 
 const (
-	doAccept = "look at the table and at `sinker offsets show`. If the rows up to the last known offsets are in it: " +
+	doAccept = "look at the table and at `sinker offsets show --table TABLE`. If the rows up to the last known offsets are in it: " +
 		"`sinker offsets accept --table TABLE --position mirror --reason WHY`; if they are not: " +
-		"`sinker offsets accept --table TABLE --position start --reason WHY`"
-	doRestore = "restore the table's metadata from an earlier metadata file"
+		"`sinker offsets accept --table TABLE --position start --reason WHY`; if those up to other offsets are: " +
+		"`sinker offsets set --table TABLE --mapping FILE --reason WHY`, with a line \"topic partition offset\" in FILE for each partition"
+	doPicked = "`sinker offsets adopt --table TABLE --reason WHY` takes over the offsets of the picked rows, where they follow on what the branch has; " +
+		"if they are in it twice, roll the branch back to before the pick. Or " + doAccept
+	doUnreadable = "`sinker offsets adopt --table TABLE --reason WHY` takes over the offsets that the mirror tells of this very snapshot. Or " + doAccept
+	doRestore    = "restore the table's metadata from an earlier metadata file"
 )
 
 func stop(v View, why Reason, found, do string) *Stop {

@@ -17,6 +17,7 @@ const (
 	LineageLost     Reason = "lineage lost"   // expired snapshots hide what is in the table
 	Recreated       Reason = "recreated"      // the table was dropped and created again
 	NewSink         Reason = "new sink"       // another sink id has read the same offsets into this table
+	SinkEnded       Reason = "ended"          // an operator has ended this sink id on the table, so that another can follow
 	RolledBack      Reason = "rolled back"    // policy.rollback: stop
 	RejectedCommit  Reason = "rejected"       // the catalog refuses the request, whatever the base
 	CatalogLies     Reason = "catalog lies"   // it said yes, and did not commit
@@ -63,6 +64,26 @@ type Stop struct {
 	Found     string             // what was found and what it means
 	Do        string             // what the operator can do: a command that resolves it, or a change to make
 	Err       error              // the cause, if there is one
+}
+
+// advises are the commands that a Stop's advice may hold, each in backticks and without the configuration file.
+var advises = []string{"offsets show", "offsets accept", "offsets set", "offsets adopt", "offsets end", "check"}
+
+// Complete puts the table's name into the Stop, if it names none yet, and into its advice, and the configuration file, if it is known, into every command of the
+// advice, so that they can be pasted into a shell. It may be called again.
+func (s *Stop) Complete(table, file string) {
+	if s.Table == "" {
+		s.Table = table
+	}
+	s.Do = strings.ReplaceAll(s.Do, "TABLE", s.Table)
+	if file == "" {
+		return
+	}
+	for _, c := range advises {
+		for _, next := range []string{"`", " --"} {
+			s.Do = strings.ReplaceAll(s.Do, "`sinker "+c+next, "`sinker "+c+" -c "+Word(file)+next)
+		}
+	}
 }
 
 func (s *Stop) Error() string {

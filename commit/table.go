@@ -36,11 +36,13 @@ type Change struct {
 	Audit   *Audit               // set if an operator ordered the change
 }
 
-// Gap is a run of offsets that the table will never hold, and why.
+// Gap is a run of offsets for which the table does not hold one row or skip each, and why: it will never hold them (retention, skipped,
+// operator), holds rows of records that the log lost beside others of the same offsets (truncated), or reads them once more because an
+// operator said so (reread).
 type Gap struct {
 	Partition offsets.Partition `json:"-"`
 	Range     offsets.Range     `json:"-"`
-	Why       string            `json:"why"` // retention | truncated | skipped | operator
+	Why       string            `json:"why"` // retention | truncated | skipped | operator | reread
 }
 
 // Audit is who ordered a change, when, and why.

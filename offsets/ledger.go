@@ -57,3 +57,14 @@ func (l Ledger) HasTopic(name string, id TopicID) bool {
 	}
 	return false
 }
+
+// Bounded tells whether every partition has an upper bound: a sink with such a ledger takes no partition that appears later. An
+// empty ledger is not bounded.
+func (l Ledger) Bounded() bool {
+	for _, m := range l.Marks {
+		if m.Upper == Unbounded {
+			return false
+		}
+	}
+	return len(l.Marks) > 0
+}
