@@ -62,10 +62,13 @@ func (l *lane) anchor(ctx context.Context, r *started) error {
 	return err
 }
 
+const doCluster = "point kafka.brokers to the cluster that filled the table. To go on from a copy of it, find where the copy has the first record of each " +
+	"partition that the table lacks, and `sinker offsets set --table TABLE --mapping FILE --reason WHY`, with a line \"topic partition offset\" in FILE for each"
+
 func (l *lane) otherCluster(was, is string) *commit.Stop {
 	return &commit.Stop{Reason: commit.OtherCluster, Table: l.name,
 		Found: fmt.Sprintf("the table's offsets are of Kafka cluster %s, this is cluster %s: the same offset is another record here", was, is),
-		Do:    "point kafka.brokers to the cluster that filled the table; to go on from another cluster use another sink id"}
+		Do:    doCluster}
 }
 
 // partitions are all those that the cluster has of the lane's topics, and those we were asked for.
@@ -256,9 +259,9 @@ func (l *lane) logStop(v source.Verdict) *commit.Stop {
 	case source.FaultTruncation:
 		s.Reason, s.Do = commit.LogTruncated, accept+" reads again from where the log diverged; or policy.truncation: rewind"
 	case source.FaultCluster:
-		s.Reason, s.Do = commit.OtherCluster, "point kafka.brokers to the cluster that filled the table"
+		s.Reason, s.Do = commit.OtherCluster, doCluster
 	default:
-		s.Reason, s.Do = commit.CorruptLog, "look at the partition on the broker"
+		s.Reason, s.Do = commit.CorruptLog, "look at the partition on the broker and at `sinker offsets show --table TABLE`"
 	}
 	return s
 }

@@ -73,7 +73,7 @@ func (s *Sink) route(topic string) *lane {
 	if len(found) > 1 {
 		l.in.put(misrouted{topic, &commit.Stop{Reason: commit.Route, Table: l.name,
 			Found: fmt.Sprintf("topic %s is claimed by the entries for %s and %s", topic, found[0].Table, found[1].Table),
-			Do:    "change `tables` so that one entry takes it, then restart"}})
+			Do:    "change `tables` so that one entry takes it, then restart. `sinker check` names both"}})
 	}
 	s.topics[topic] = l
 	return l

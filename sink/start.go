@@ -122,6 +122,9 @@ func (l *lane) start(ctx context.Context, asked map[offsets.Partition]*part, tab
 	if r.st.Empty && known != uuid.Nil && known != r.v.TableUUID {
 		return fail("read state", l.recreated(known, r.v.TableUUID))
 	}
+	if r.st.Ledger.Bounded() {
+		return fail("read state", l.sinkEnded(r.st))
+	}
 	if err := l.anchor(ctx, &r); err != nil {
 		return fail("anchor", err)
 	}
@@ -313,7 +316,7 @@ func (l *lane) incompatible(err error) *commit.Stop {
 		return s
 	}
 	return &commit.Stop{Reason: commit.Incompatible, Table: l.name, Found: "rows cannot be written to this table", Err: err,
-		Do: "change the table or the configuration; sinker looks again every 30 s"}
+		Do: "change the table or the configuration; sinker looks again every 30 s. `sinker check` holds the two against each other"}
 }
 
 func (l *lane) recreated(was, is any) *commit.Stop {

@@ -3,7 +3,6 @@ package sink
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,11 +27,7 @@ func (l *lane) stopTable(s *commit.Stop) {
 }
 
 // complete makes the commands in the advice ready to paste.
-func (l *lane) complete(s *commit.Stop) {
-	if f := l.s.cfg.File; f != "" {
-		s.Do = strings.ReplaceAll(s.Do, "sinker offsets accept --", "sinker offsets accept -c "+commit.Word(f)+" --")
-	}
-}
+func (l *lane) complete(s *commit.Stop) { s.Complete(l.name, l.s.cfg.File) }
 
 // lookAgain sets the time of the next look, but for what only a restart may end.
 func (l *lane) lookAgain(s *commit.Stop) {
@@ -112,13 +107,24 @@ func (l *lane) badStop(p offsets.Partition, bad *writer.BadRecord) *commit.Stop 
 	s := &commit.Stop{Table: l.name, Partition: &p, Offset: bad.Offset, Err: bad.Err}
 	if errors.Is(bad.Err, errTooMany) {
 		s.Reason, s.Found = commit.TooManyBad, "something is wrong with more than single records: with the producer, the table, or the configuration"
-		s.Do = "find what changed (the counters of bad records have their codes, the log their offsets) and mend it, or raise max_bad_share; sinker looks at this record again every 30 s"
+		s.Do = "find what changed (the counters of bad records have their codes, the log their offsets) and mend it, or raise max_bad_share; " +
+			"sinker looks at this record again every 30 s. " + l.passOver(p, bad.Offset) + " passes over this one alone, and the next bad one stops again"
 		return s
 	}
 	s.Reason, s.Found = commit.BadRecord, "this record cannot become a row, and on_bad_record is stop"
-	s.Do = fmt.Sprintf("correct the table or the configuration, set on_bad_record: skip (counted), or pass over this one record with "+
-		"`sinker offsets accept --table %s --partition %s --skip %d --reason WHY`", l.name, p, bad.Offset)
+	s.Do = "correct the table or the configuration, set on_bad_record: skip (counted), or pass over this one record with " + l.passOver(p, bad.Offset)
 	return s
+}
+
+func (l *lane) passOver(p offsets.Partition, offset int64) string {
+	return fmt.Sprintf("`sinker offsets accept --table %s --partition %s --skip %d --reason WHY`", l.name, p, offset)
+}
+
+// sinkEnded is the stop of a sink id that was ended on the table: another one has taken over, or will.
+func (l *lane) sinkEnded(st commit.State) *commit.Stop {
+	return &commit.Stop{Reason: commit.SinkEnded, Table: l.name,
+		Found: fmt.Sprintf("sink %q has an upper bound in every partition of this table: an operator has ended it there (offsets end), so that another sink id can follow", st.Sink),
+		Do:    "stop this sink; or, to go on filling the table, set another `sink:` in the configuration, which may begin where this one ended, and restart. `sinker offsets show --table TABLE` shows where that is"}
 }
 
 func (l *lane) onSkip(p offsets.Partition, rec *kgo.Record, why error) {
@@ -137,7 +143,7 @@ func (l *lane) faultStop(f source.Fault) *commit.Stop {
 	p := f.Partition
 	if f.Kind == source.FaultDenied {
 		return &commit.Stop{Reason: commit.NotAllowed, Table: l.name, Partition: &p, Offset: f.At, Found: "the cluster lets sinker see this topic, and not read it", Err: f.Err,
-			Do: "grant READ and DESCRIBE on the topic to sinker's user; sinker looks again every 30 s"}
+			Do: "grant READ and DESCRIBE on the topic to sinker's user; sinker looks again every 30 s. `sinker check` names every right that is missing"}
 	}
 	return &commit.Stop{Reason: commit.CorruptLog, Table: l.name, Partition: &p, Offset: f.At, Found: "the record batch at this offset cannot be read", Err: f.Err,
 		Do: fmt.Sprintf("restore the partition, or pass over the whole batch with `sinker offsets accept --table %s --partition %s --skip %d-LAST --reason WHY`; "+
