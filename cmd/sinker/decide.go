@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 
 	"github.com/sinker-io/sinker/commit"
-	"github.com/sinker-io/sinker/config"
 	"github.com/sinker-io/sinker/offsets"
 	"github.com/sinker-io/sinker/source"
 )
@@ -15,28 +12,25 @@ import (
 // decision turns an answer into a change of one table's state. What the log says is found out before; decide looks only
 // at that and at the state it is given.
 type decision struct {
+	*scene
 	answer answer
-	target target
-	cfg    *config.Config
-	before *standing
-	look   *source.Look // nil: no broker answers
 
 	cluster string
 	starts  offsets.Position // of --position start
 	verdict *source.Verdict  // of --position log
 }
 
-func refuse(format string, args ...any) error { return &exit{exitUsage, fmt.Errorf(format, args...)} }
-
 // prepare asks the cluster what the answer needs.
 func (d *decision) prepare(ctx context.Context) error {
 	if d.target.letters && (d.answer.skip != "" || d.answer.position == "log" || d.answer.topic != "") {
 		return refuse("table %s holds dead letters: only --position start and --position mirror answer for it", d.target.name)
 	}
-	if d.look == nil {
-		if d.answer.position == "start" || d.answer.position == "log" {
-			return &exit{exitFailed, errors.New("--position " + d.answer.position + " needs the brokers, and none answered: give it again when they do")}
+	if d.answer.position == "start" || d.answer.position == "log" {
+		if err := d.needsBrokers("--position " + d.answer.position); err != nil {
+			return err
 		}
+	}
+	if d.look == nil {
 		return nil
 	}
 	var err error
@@ -148,6 +142,9 @@ func (d *decision) partition(st commit.State) (offsets.Partition, offsets.Mark, 
 
 // decide is the change. st is what Resolve says, or why it says nothing.
 func (d *decision) decide(v commit.View, st commit.State, why error) (*commit.Edit, error) {
+	if err := readable(why); err != nil {
+		return nil, err
+	}
 	switch {
 	case d.answer.skip != "":
 		return d.skip(st, why)
@@ -162,20 +159,7 @@ func (d *decision) decide(v commit.View, st commit.State, why error) (*commit.Ed
 }
 
 func (d *decision) edit() *commit.Edit {
-	return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}, NewEpoch: true, Audit: d.answer.audit()}
-}
-
-// settled refuses answers about one partition while the table as a whole is not clear.
-func settled(st commit.State, why error) error {
-	switch {
-	case why != nil:
-		return refuse("the table itself must be answered first: %v", why)
-	case st.Empty:
-		return refuse("the table holds no offsets of this sink yet")
-	case st.Dirty:
-		return refuse("the branch was rolled back: answer that first, with --position start or --position mirror")
-	}
-	return nil
+	return &commit.Edit{Set: map[offsets.Partition]offsets.Mark{}, NewEpoch: true, Audit: d.answer.audit(d.answer.words()...)}
 }
 
 func (d *decision) skip(st commit.State, why error) (*commit.Edit, error) {

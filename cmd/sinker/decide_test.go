@@ -31,7 +31,7 @@ func TestDecide_StartForgetsNoTopic(t *testing.T) {
 	if !errors.As(why, &s) || s.Reason != commit.LineageLost {
 		t.Fatalf("the lineage is not lost: %v", why)
 	}
-	d := &decision{answer: answer{position: "start"}, cfg: &config.Config{Sink: "x"}, cluster: "here", starts: offsets.Position{here: 5}}
+	d := &decision{answer: answer{position: "start"}, scene: &scene{cfg: &config.Config{Sink: "x"}}, cluster: "here", starts: offsets.Position{here: 5}}
 	e, err := d.decide(v, st, why)
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestHelp_ReadsWell(t *testing.T) {
-	for _, words := range []string{"", "demo", "run", "check", "offsets", "offsets show", "offsets accept", "version"} {
+	for _, words := range []string{"", "demo", "run", "check", "offsets", "offsets show", "offsets accept", "offsets set", "offsets adopt", "offsets end", "version"} {
 		r := sinker(t, append(strings.Fields(words), "--help")...)
 		if r.status != 0 || r.errors != "" {
 			t.Errorf("sinker %s --help: status %d, on standard error: %s", words, r.status, r.errors)
@@ -133,6 +133,13 @@ func TestExit_StatusSaysWhatHappened(t *testing.T) {
 		{"offsets accept -c " + bad + " --table a.b --reason x --position log", 2, "needs --partition"},
 		{"offsets accept -c " + bad + " --table a.b --reason x --skip 5", 2, "--skip needs --partition"},
 		{"offsets accept -c " + bad + " --table a.b --reason x --skip 9-5 --partition o-1", 2, "FIRST-LAST"},
+		{"offsets adopt -c " + bad + " --table a.b", 2, "offsets adopt: say why"},
+		{"offsets end -c " + bad + " --table a.b --reason x --expect -1", 2, "--expect takes a snapshot id"},
+		{"offsets set -c " + bad + " --table a.b --reason x", 2, "either --partition with --offset, or --mapping"},
+		{"offsets set -c " + bad + " --table a.b --reason x --partition o-1", 2, "there are 1 and 0"},
+		{"offsets set -c " + bad + " --table a.b --reason x --partition o-1 --partition o-1 --offset 3,4", 2, "gives partition o-1 twice"},
+		{"offsets set -c " + bad + " --table a.b --reason x --partition orders --offset 3", 2, "want a topic"},
+		{"offsets set -c " + bad + " --table a.b --reason x --mapping " + bad, 2, "line 1: want"},
 		{"demo --rate 0", 2, "--rate"},
 		{"demo --port 99999", 2, "--port"},
 	} {

@@ -21,7 +21,7 @@ func (a *app) offsetsCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.offsetsShowCommand(), a.offsetsAcceptCommand())
+	c.AddCommand(a.offsetsShowCommand(), a.offsetsAcceptCommand(), a.offsetsSetCommand(), a.offsetsAdoptCommand(), a.offsetsEndCommand())
 	return c
 }
 

@@ -106,6 +106,7 @@ func (l *lake) stands(ctx context.Context, t target) *standing {
 	var stop *commit.Stop
 	switch {
 	case errors.As(err, &stop):
+		stop.Complete(t.name, l.cfg.File())
 		s.Stop = reportStop(stop)
 	case err != nil:
 		s.Error = err.Error()

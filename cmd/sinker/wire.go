@@ -133,7 +133,7 @@ func (t *table) Describe(v commit.View) (writer.Table, error) {
 	}
 	if len(found) > 0 {
 		return desc, &commit.Stop{Reason: commit.Incompatible, Table: t.Name(), Found: strings.Join(found, "; "),
-			Do: "change the table, or create in the configuration; sinker looks again every 30 s"}
+			Do: "change the table, or create in the configuration; sinker looks again every 30 s. `sinker check` holds the two against each other"}
 	}
 	return desc, nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/apache/iceberg-go"
 	sqlcat "github.com/apache/iceberg-go/catalog/sql"
-	"github.com/apache/iceberg-go/table"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 
@@ -78,26 +77,7 @@ func sqlForeign(driver, source string, dialect sqlcat.SupportedDialect, warehous
 		db := must(sql.Open(driver, source))(t)
 		t.Cleanup(func() { db.Close() })
 		cat := must(sqlcat.NewCatalog("ice", db, dialect, iceberg.Properties{"warehouse": warehouse}))(t)
-		id, ctx := table.Identifier{namespace, name}, context.WithoutCancel(t.Context())
-		return &Foreign{
-			Load: func() (table.Metadata, error) {
-				tb, err := cat.LoadTable(ctx, id)
-				if err != nil {
-					return nil, err
-				}
-				return tb.Metadata(), nil
-			},
-			Commit: func(ups ...table.Update) error {
-				_, _, err := cat.CommitTable(ctx, id, nil, ups)
-				return err
-			},
-			Remake: func() error {
-				if err := cat.DropTable(ctx, id); err != nil {
-					return err
-				}
-				return create()
-			},
-		}
+		return SQLForeign(context.WithoutCancel(t.Context()), cat, namespace, name, create)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/apache/iceberg-go"
+	sqlcat "github.com/apache/iceberg-go/catalog/sql"
 	"github.com/apache/iceberg-go/table"
 )
 
@@ -49,6 +50,30 @@ func RESTForeign(ctx context.Context, root, namespace, name string, create func(
 		},
 		Remake: func() error {
 			if _, err := ask(ctx, http.MethodDelete, at+"?purgeRequested=false", nil); err != nil {
+				return err
+			}
+			return create()
+		},
+	}
+}
+
+// SQLForeign is iceberg-go's own catalog on the same database.
+func SQLForeign(ctx context.Context, cat *sqlcat.Catalog, namespace, name string, create func() error) *Foreign {
+	id := table.Identifier{namespace, name}
+	return &Foreign{
+		Load: func() (table.Metadata, error) {
+			tb, err := cat.LoadTable(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			return tb.Metadata(), nil
+		},
+		Commit: func(ups ...table.Update) error {
+			_, _, err := cat.CommitTable(ctx, id, nil, ups)
+			return err
+		},
+		Remake: func() error {
+			if err := cat.DropTable(ctx, id); err != nil {
 				return err
 			}
 			return create()
